@@ -1,0 +1,302 @@
+"""The packet path as Python sees it.
+
+Commands go down and never block on an answer; events come up through :meth:`Plane.drain` once
+:attr:`Plane.event_fd` is readable; packets never cross. Python allocates every id (any unsigned
+64-bit integer) and never reuses one. Commands that name an unknown id are ignored (the thing may
+have gone while the command was on its way). Arguments of the wrong form raise ``ValueError``.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, final
+
+MediaKind = Literal["audio", "video"]
+CodecName = Literal["opus", "red", "pcmu", "pcma", "g722", "vp8", "vp9", "h264", "h265", "av1"]
+ExtensionName = Literal[
+    "mid", "rid", "repaired_rid", "audio_level", "absolute_send_time",
+    "transport_sequence_number", "absolute_capture_time", "playout_delay",
+    "video_orientation", "dependency_descriptor", "video_layers_allocation",
+]
+SrtpProfile = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"]
+
+@final
+class CodecParameters:
+    def __new__(
+        cls, *, codec: CodecName, payload_type: int, clock_rate: int,
+        rtx_payload_type: int | None = None, format: str = "",
+        nack: bool = False, pli: bool = False, fir: bool = False,
+        transport_cc: bool = False, remb: bool = False,
+    ) -> CodecParameters: ...
+
+@final
+class Plane:
+    """The bound media sockets and the worker that serves them."""
+
+    def __new__(
+        cls, bind: Sequence[tuple[str, int]], *, workers: int = 1, event_capacity: int = 65536,
+    ) -> Plane:
+        """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
+
+        Port 0 chooses a free one, the same for all of ``bind``.
+        """
+    @property
+    def local_addresses(self) -> list[tuple[str, int]]: ...
+    @property
+    def event_fd(self) -> int:
+        """Readable while events wait; for ``loop.add_reader``."""
+    def drain(self, limit: int = 4096) -> list[Event]:
+        """Events in order, at most ``limit``; re-arms ``event_fd`` if some are left."""
+    def snapshot(self, timeout_s: float = 1.0) -> Snapshot:
+        """Waits for the worker without the GIL; ``TimeoutError`` if it does not answer (it is stuck)."""
+    def close(self) -> None:
+        """Stops and joins the worker, closes the sockets. Later commands do nothing."""
+
+    def add_transport(
+        self, transport: int, *, local_ufrag: str, local_password: str, remote_ufrag: str,
+        remote_password: str, extensions: Sequence[tuple[int, ExtensionName]],
+    ) -> None: ...
+    def restart_ice(
+        self, transport: int, *, local_ufrag: str, local_password: str, remote_ufrag: str,
+        remote_password: str,
+    ) -> None: ...
+    def set_extensions(self, transport: int, extensions: Sequence[tuple[int, ExtensionName]]) -> None: ...
+    def set_keys(
+        self, transport: int, *, profile: SrtpProfile, local_key: bytes, local_salt: bytes,
+        remote_key: bytes, remote_salt: bytes,
+    ) -> None: ...
+    def send_dtls(self, transport: int, datagrams: Sequence[bytes]) -> None: ...
+    def remove_transport(self, transport: int) -> None: ...
+    def add_source(
+        self, source: int, *, transport: int, mid: str, kind: MediaKind,
+        codecs: Sequence[CodecParameters], rids: Sequence[str] = (),
+        announced: Sequence[tuple[int, int | None]] = (), room: int | None = None,
+    ) -> None:
+        """``rids`` highest layer first; ``announced`` pairs of (SSRC, its RTX SSRC)."""
+    def set_forwarding(self, source: int, forwarding: bool) -> None: ...
+    def remove_source(self, source: int) -> None: ...
+    def add_slot(
+        self, slot: int, *, transport: int, mid: str, kind: MediaKind,
+        codecs: Sequence[CodecParameters], ssrc: int, rtx_ssrc: int | None, cname: str,
+        follows: tuple[int, int] | None = None,
+    ) -> None:
+        """``follows``: (room, position) of an audio slot that plays the room's loudest speakers."""
+    def show(self, slot: int, source: int | None, layer: int = 0) -> None: ...
+    def remove_slot(self, slot: int) -> None: ...
+    def add_room(self, room: int, positions: int) -> None: ...
+    def remove_room(self, room: int) -> None: ...
+
+# -- events ---------------------------------------------------------------------------------
+
+@final
+class TransportConnected:
+    __match_args__ = ("transport", "remote")
+    @property
+    def transport(self) -> int: ...
+    @property
+    def remote(self) -> tuple[str, int]: ...
+
+@final
+class TransportMoved:
+    __match_args__ = ("transport", "remote")
+    @property
+    def transport(self) -> int: ...
+    @property
+    def remote(self) -> tuple[str, int]: ...
+
+@final
+class TransportLost:
+    __match_args__ = ("transport", "reason")
+    @property
+    def transport(self) -> int: ...
+    @property
+    def reason(self) -> Literal["consent_expired", "never_connected"]: ...
+
+@final
+class DtlsReceived:
+    __match_args__ = ("transport", "datagram")
+    @property
+    def transport(self) -> int: ...
+    @property
+    def datagram(self) -> bytes: ...
+
+@final
+class SourceLayersChanged:
+    __match_args__ = ("source", "codec", "layers")
+    @property
+    def source(self) -> int: ...
+    @property
+    def codec(self) -> CodecName: ...
+    @property
+    def layers(self) -> tuple[int, ...]: ...
+
+@final
+class SlotSwitched:
+    __match_args__ = ("slot", "source")
+    @property
+    def slot(self) -> int: ...
+    @property
+    def source(self) -> int | None: ...
+
+@final
+class SlotUndecodable:
+    __match_args__ = ("slot", "source", "codec")
+    @property
+    def slot(self) -> int: ...
+    @property
+    def source(self) -> int: ...
+    @property
+    def codec(self) -> CodecName: ...
+
+@final
+class AudioPositionsChanged:
+    __match_args__ = ("room", "positions")
+    @property
+    def room(self) -> int: ...
+    @property
+    def positions(self) -> tuple[int | None, ...]: ...
+
+@final
+class DominantSpeakerChanged:
+    __match_args__ = ("room", "source")
+    @property
+    def room(self) -> int: ...
+    @property
+    def source(self) -> int | None: ...
+
+@final
+class SpeakingChanged:
+    __match_args__ = ("source", "speaking")
+    @property
+    def source(self) -> int: ...
+    @property
+    def speaking(self) -> bool: ...
+
+Event = (
+    TransportConnected | TransportMoved | TransportLost | DtlsReceived | SourceLayersChanged
+    | SlotSwitched | SlotUndecodable | AudioPositionsChanged | DominantSpeakerChanged
+    | SpeakingChanged
+)
+
+# -- snapshot: fields as in packets/proto/src/snapshot.rs --------------------------------------
+
+@final
+class Snapshot:
+    @property
+    def datagrams_received(self) -> int: ...
+    @property
+    def bytes_received(self) -> int: ...
+    @property
+    def datagrams_sent(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def drops(self) -> dict[str, int]:
+        """Reason label to count, every reason present."""
+    @property
+    def events_dropped(self) -> int: ...
+    @property
+    def worker_cpu_s(self) -> float:
+        """CPU time of the worker thread since its start."""
+    @property
+    def transports(self) -> list[TransportSnapshot]: ...
+    @property
+    def sources(self) -> list[SourceSnapshot]: ...
+    @property
+    def slots(self) -> list[SlotSnapshot]: ...
+
+@final
+class TransportSnapshot:
+    @property
+    def transport(self) -> int: ...
+    @property
+    def remote(self) -> tuple[str, int] | None: ...
+    @property
+    def has_keys(self) -> bool: ...
+    @property
+    def packets_received(self) -> int: ...
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def bytes_received(self) -> int: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def round_trip_time_s(self) -> float | None: ...
+    @property
+    def remb_bps(self) -> int | None: ...
+
+@final
+class SourceSnapshot:
+    @property
+    def source(self) -> int: ...
+    @property
+    def codec(self) -> CodecName | None: ...
+    @property
+    def forwarding(self) -> bool: ...
+    @property
+    def layers(self) -> list[LayerSnapshot]: ...
+
+@final
+class LayerSnapshot:
+    @property
+    def layer(self) -> int: ...
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def active(self) -> bool: ...
+    @property
+    def packets(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def repaired(self) -> int: ...
+    @property
+    def duplicates(self) -> int: ...
+    @property
+    def jitter_s(self) -> float: ...
+    @property
+    def keyframes(self) -> int: ...
+    @property
+    def nacks_sent(self) -> int: ...
+    @property
+    def plis_sent(self) -> int: ...
+    @property
+    def bitrate_bps(self) -> int: ...
+    @property
+    def frames(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+
+@final
+class SlotSnapshot:
+    @property
+    def slot(self) -> int: ...
+    @property
+    def source(self) -> int | None: ...
+    @property
+    def layer(self) -> int: ...
+    @property
+    def wanted(self) -> int | None: ...
+    @property
+    def packets(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def retransmitted(self) -> int: ...
+    @property
+    def nacks_received(self) -> int: ...
+    @property
+    def plis_received(self) -> int: ...
+    @property
+    def switches(self) -> int: ...
+    @property
+    def bitrate_bps(self) -> int: ...
+    @property
+    def fraction_lost(self) -> float: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def jitter_s(self) -> float: ...

@@ -1,0 +1,1 @@
+//! Sockets, segmentation offload, worker threads and timers; knows no RTP field.

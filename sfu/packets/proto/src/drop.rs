@@ -1,0 +1,92 @@
+//! Why a datagram or packet went no further. Every drop has a name and a counter.
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident = $label:literal,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum DropReason { $($(#[$doc])* $name,)* }
+
+        impl DropReason {
+            pub const ALL: &'static [DropReason] = &[$(DropReason::$name,)*];
+
+            /// The label of the exported counter.
+            pub fn label(self) -> &'static str {
+                match self { $(DropReason::$name => $label,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// First byte in no range of RFC 7983 §7, or too short.
+    NotDemultiplexed = "not_demultiplexed",
+    StunMalformed = "stun_malformed",
+    /// Username of no transport here.
+    StunUnknownUser = "stun_unknown_user",
+    /// MESSAGE-INTEGRITY does not verify.
+    StunUnauthenticated = "stun_unauthenticated",
+    StunRateLimited = "stun_rate_limited",
+    /// STUN class or method that a lite agent has no use for.
+    StunUnexpected = "stun_unexpected",
+    /// DTLS, RTP or RTCP from a 5-tuple without a validated check.
+    UnknownTuple = "unknown_tuple",
+    DtlsQueueFull = "dtls_queue_full",
+    DtlsTooLarge = "dtls_too_large",
+    /// RTP or RTCP before DTLS finished.
+    NoKeys = "no_keys",
+    RtpMalformed = "rtp_malformed",
+    RtcpMalformed = "rtcp_malformed",
+    SrtpAuthentication = "srtp_authentication",
+    SrtpReplayed = "srtp_replayed",
+    /// No m-line claims this SSRC.
+    UnknownSsrc = "unknown_ssrc",
+    TooManySsrcs = "too_many_ssrcs",
+    UnknownPayloadType = "unknown_payload_type",
+    PayloadMalformed = "payload_malformed",
+    /// A packet that an RTX or duplicate already brought.
+    Duplicate = "duplicate",
+    /// Carries padding only (RFC 3550 §5.1); nothing to forward.
+    PaddingOnly = "padding_only",
+    /// The source is muted by a moderator.
+    NotForwarding = "not_forwarding",
+    /// The slot has no payload type for it.
+    NoPayloadType = "no_payload_type",
+    /// An RTX packet whose original is unknown or malformed.
+    RtxUnmatched = "rtx_unmatched",
+    /// A NACKed packet that is no longer stored.
+    NackTooOld = "nack_too_old",
+    /// A NACKed packet sent too often, or again within a round trip.
+    NackLimited = "nack_limited",
+    /// The socket was full for longer than the send queue's bound.
+    SendQueueFull = "send_queue_full",
+    SendFailed = "send_failed",
+    /// Datagram larger than the receive buffer.
+    Truncated = "truncated",
+}
+
+/// One counter a reason.
+#[derive(Clone, Debug)]
+pub struct DropCounters([u64; DropReason::ALL.len()]);
+
+impl Default for DropCounters {
+    fn default() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+}
+
+impl DropCounters {
+    pub fn count(&mut self, reason: DropReason) {
+        self.add(reason, 1);
+    }
+
+    pub fn add(&mut self, reason: DropReason, packets: u64) {
+        self.0[reason as usize] += packets;
+    }
+
+    pub fn get(&self, reason: DropReason) -> u64 {
+        self.0[reason as usize]
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u64)> + '_ {
+        DropReason::ALL.iter().map(|&reason| (reason, self.get(reason)))
+    }
+}

@@ -1,0 +1,13 @@
+//! The packet path as a state machine: datagrams and commands in, datagrams and events out.
+//!
+//! Start reading at [`router`]. No socket, clock, thread or Python in here: time is a
+//! parameter, randomness is seeded, and nothing that comes from the network can panic.
+
+#![forbid(unsafe_code)]
+
+pub mod command;
+pub mod drop;
+pub mod event;
+pub mod ids;
+pub mod snapshot;
+pub mod transmit;

@@ -1,0 +1,92 @@
+//! One consistent view of all counters, taken between two bursts.
+//!
+//! Totals count since the thing was added; `*_bps` are over the last second.
+
+use std::net::SocketAddr;
+
+use crate::command::Codec;
+use crate::drop::DropReason;
+use crate::ids::{SlotId, SourceId, TransportId};
+
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    pub datagrams_received: u64,
+    pub bytes_received: u64,
+    pub datagrams_sent: u64,
+    pub bytes_sent: u64,
+    /// Every drop has a reason; in the order of [`DropReason::ALL`].
+    pub drops: Vec<(DropReason, u64)>,
+    /// Events lost because Python did not drain them (must stay 0).
+    pub events_dropped: u64,
+    pub transports: Vec<TransportSnapshot>,
+    pub sources: Vec<SourceSnapshot>,
+    pub slots: Vec<SlotSnapshot>,
+}
+
+#[derive(Clone, Debug)]
+pub struct TransportSnapshot {
+    pub transport: TransportId,
+    pub remote: Option<SocketAddr>,
+    pub has_keys: bool,
+    pub packets_received: u64,
+    pub packets_sent: u64,
+    pub bytes_received: u64,
+    pub bytes_sent: u64,
+    pub round_trip_time_s: Option<f64>,
+    /// The receiver's own estimate of its downlink (REMB), if it sends one.
+    pub remb_bps: Option<u64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct SourceSnapshot {
+    pub source: SourceId,
+    pub codec: Option<Codec>,
+    pub forwarding: bool,
+    pub layers: Vec<LayerSnapshot>,
+}
+
+#[derive(Clone, Debug)]
+pub struct LayerSnapshot {
+    /// Index into the source's rids; 0 where there is no simulcast.
+    pub layer: u8,
+    pub ssrc: u32,
+    pub active: bool,
+    pub packets: u64,
+    pub bytes: u64,
+    /// RFC 3550 A.3 cumulative loss, before repair.
+    pub lost: i64,
+    /// Of the lost, those that came back by retransmission.
+    pub repaired: u64,
+    pub duplicates: u64,
+    /// RFC 3550 A.8 interarrival jitter.
+    pub jitter_s: f64,
+    pub keyframes: u64,
+    pub nacks_sent: u64,
+    pub plis_sent: u64,
+    pub bitrate_bps: u64,
+    pub frames: u64,
+    /// From the last keyframe, where the codec's header tells (VP8, VP9, H.264).
+    pub width: u16,
+    pub height: u16,
+}
+
+#[derive(Clone, Debug)]
+pub struct SlotSnapshot {
+    pub slot: SlotId,
+    /// What is being sent now.
+    pub source: Option<SourceId>,
+    pub layer: u8,
+    /// What the slot waits for.
+    pub wanted: Option<SourceId>,
+    pub packets: u64,
+    pub bytes: u64,
+    pub retransmitted: u64,
+    pub nacks_received: u64,
+    pub plis_received: u64,
+    pub switches: u64,
+    pub bitrate_bps: u64,
+    /// From the receiver's last report: RFC 3550 §6.4.1.
+    pub fraction_lost: f64,
+    pub lost: i64,
+    pub jitter_s: f64,
+}

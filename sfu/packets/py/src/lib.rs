@@ -1,0 +1,1 @@
+//! PyO3 only: converts and hands over; no decision about media.
