@@ -150,15 +150,22 @@ pub enum Command {
         extensions: Vec<(u8, Extension)>,
     },
     /// Sends BYE for its slots, then forgets the transport, its sources and its slots.
-    RemoveTransport { transport: TransportId },
+    RemoveTransport {
+        transport: TransportId,
+    },
 
     AddSource {
         source: SourceId,
         parameters: SourceParameters,
     },
     /// False: packets are received and counted but not forwarded (a moderator's mute).
-    SetForwarding { source: SourceId, forwarding: bool },
-    RemoveSource { source: SourceId },
+    SetForwarding {
+        source: SourceId,
+        forwarding: bool,
+    },
+    RemoveSource {
+        source: SourceId,
+    },
 
     AddSlot {
         slot: SlotId,
@@ -172,11 +179,18 @@ pub enum Command {
         source: Option<SourceId>,
         layer: u8,
     },
-    RemoveSlot { slot: SlotId },
+    RemoveSlot {
+        slot: SlotId,
+    },
 
     /// `positions`: the number of audio sources forwarded at once.
-    AddRoom { room: RoomId, positions: u8 },
-    RemoveRoom { room: RoomId },
+    AddRoom {
+        room: RoomId,
+        positions: u8,
+    },
+    RemoveRoom {
+        room: RoomId,
+    },
 }
 
 impl std::fmt::Debug for SrtpKeys {

@@ -66,8 +66,5 @@ pub enum Event {
         source: Option<SourceId>,
     },
     /// Voice activity of one source, with hysteresis (about 200 ms on, 800 ms off).
-    SpeakingChanged {
-        source: SourceId,
-        speaking: bool,
-    },
+    SpeakingChanged { source: SourceId, speaking: bool },
 }

@@ -9,5 +9,6 @@ pub mod command;
 pub mod drop;
 pub mod event;
 pub mod ids;
+pub mod router;
 pub mod snapshot;
 pub mod transmit;
