@@ -1,0 +1,46 @@
+"""What the room model asks of media: the whole of the border between policy and packets.
+
+Rooms decide *what* is shown to whom; media decides *how* (layer, keyframe, bandwidth).
+"""
+
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+SlotId = NewType("SlotId", int)
+SourceId = NewType("SourceId", int)
+TransportId = NewType("TransportId", int)
+MediaRoomId = NewType("MediaRoomId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class TileSize:
+    """Pixels that the subscriber gives to a picture; `stage` marks the one it looks at."""
+
+    width: int
+    height: int
+    stage: bool = False
+
+
+class Media(Protocol):
+    """Implemented by :class:`sfu.media.plane.MediaPlane`; faked in the rooms' tests.
+
+    No call blocks or fails: an id that media has already lost is ignored there.
+    """
+
+    def open_room(self) -> MediaRoomId:
+        """A new competition for audio positions (loudest speakers)."""
+        ...
+
+    def close_room(self, room: MediaRoomId) -> None: ...
+
+    def show(self, slot: SlotId, source: SourceId | None, size: TileSize | None = None) -> None:
+        """From the source's next keyframe on, the slot shows it."""
+        ...
+
+    def set_forwarding(self, source: SourceId, forwarding: bool) -> None:
+        """Whether the source's packets reach subscribers."""
+        ...
+
+    def close_transport(self, transport: TransportId) -> None:
+        """Forget the peer with all its sources and slots."""
+        ...

@@ -1,0 +1,320 @@
+"""The signalling messages: one definition, from which PROTOCOL.md and the client's types follow.
+
+Every message is one JSON object with a `type`. A request carries an `id` chosen by the client;
+the server answers it with exactly one reply of the same `id` (`joined`, `answer`, `ok`, `error`).
+Events carry `seq`, which grows by one for each event of a session, so that a resumed session
+misses and repeats none. Knows no WebSocket, room or storage.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Role = Literal["moderator", "publisher", "subscriber"]
+TrackSource = Literal["microphone", "camera", "screen", "screen_audio"]
+ErrorCode = Literal[
+    "bad_message",  # not JSON, unknown type, wrong field
+    "too_large",
+    "rate_limited",
+    "bad_offer",  # the SDP cannot be parsed or lacks what it must have
+    "unsupported_media",
+    "unauthorized",  # token missing, malformed, wrong signature, expired, of another room
+    "forbidden",  # the role does not allow it
+    "room_locked",
+    "room_full",
+    "draining",  # the server is shutting down
+    "not_found",  # participant or track
+    "not_joined",
+    "session_expired",  # resume came too late
+    "internal",
+]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=False):
+    """Base of all messages."""
+
+
+# -- things -----------------------------------------------------------------------------------
+
+
+class Track(Message):
+    """One published track. The id is stable for (participant, source) while the session lives."""
+
+    id: str
+    source: TrackSource
+    live: bool
+    """False: muted microphone, stopped camera, ended share."""
+
+
+class Participant(Message):
+    id: str
+    name: str
+    role: Role
+    tracks: list[Track]
+    reconnecting: bool = False
+
+
+class ChatMessage(Message):
+    id: str
+    sender: str
+    """Participant id."""
+    name: str
+    """The sender's name when it wrote, so that history outlives the sender."""
+    text: str
+    sent_at: float
+    """Unix time, seconds."""
+    to: str | None = None
+    """Recipient's participant id of a private message."""
+
+
+class OfferedTrack(Message):
+    """What a send m-line of the offer is for."""
+
+    mid: str
+    source: TrackSource
+    live: bool
+
+
+class Tile(Message):
+    """A video track that the client shows, most important first in :class:`SetView`."""
+
+    track: str
+    width: int
+    """CSS pixels times device pixel ratio."""
+    height: int
+    stage: bool = False
+
+
+class SlotAssignment(Message):
+    """The receive m-line `mid` shows `track` (or nothing)."""
+
+    mid: str
+    track: str | None = None
+    undecodable: bool = False
+    """This browser lacks the codec that the track is sent in."""
+
+
+# -- client to server --------------------------------------------------------------------------
+
+
+class Join(Message, tag="join"):
+    """First message of a connection: enter a room with the one offer."""
+
+    id: int
+    room: str
+    name: str
+    sdp: str
+    tracks: list[OfferedTrack]
+    token: str | None = None
+
+
+class Resume(Message, tag="resume"):
+    """First message of a connection that continues a session (within 30 s of the cut)."""
+
+    id: int
+    session: str
+    """The secret from :class:`Joined`."""
+    last_seq: int
+    """`seq` of the last event that the client has seen."""
+
+
+class Offer(Message, tag="offer"):
+    """Renegotiation: more slots, or ICE restart."""
+
+    id: int
+    sdp: str
+    tracks: list[OfferedTrack]
+
+
+class SetTrack(Message, tag="set_track"):
+    """Own track goes live or stops: mute, camera off, share started or stopped."""
+
+    id: int
+    source: TrackSource
+    live: bool
+
+
+class SetView(Message, tag="set_view"):
+    """The video tracks on screen now. The server fills slots and tells :class:`Slots`."""
+
+    tiles: list[Tile]
+
+
+class SendChat(Message, tag="send_chat"):
+    id: int
+    key: str
+    """Chosen by the client, so that a repeat after a reconnect is not a second message."""
+    text: str
+    to: str | None = None
+
+
+class MuteTrack(Message, tag="mute_track"):
+    """Moderator: stop someone's track (it may be started again by its owner, microphones too)."""
+
+    id: int
+    track: str
+
+
+class RemoveParticipant(Message, tag="remove_participant"):
+    id: int
+    participant: str
+
+
+class LockRoom(Message, tag="lock_room"):
+    id: int
+    locked: bool
+
+
+class EndRoom(Message, tag="end_room"):
+    id: int
+
+
+class Leave(Message, tag="leave"):
+    """The session ends now, without the 30 s of grace."""
+
+
+class Ping(Message, tag="ping"):
+    """Browsers cannot send WebSocket pings; answered by :class:`Pong`."""
+
+
+ClientMessage = (
+    Join | Resume | Offer | SetTrack | SetView | SendChat | MuteTrack | RemoveParticipant | LockRoom | EndRoom
+    | Leave | Ping
+)
+
+
+# -- server to client: replies ------------------------------------------------------------------
+
+
+class Joined(Message, tag="joined"):
+    """Reply to `join` and `resume`: the whole state of the room as this participant may see it."""
+
+    id: int
+    session: str
+    """Secret for :class:`Resume`."""
+    participant: str
+    """Own id."""
+    role: Role
+    room: str
+    locked: bool
+    participants: list[Participant]
+    """The others and oneself, in order of joining."""
+    chat: list[ChatMessage]
+    seq: int
+    """`seq` of the last event already included here."""
+    video_slots: list[SlotAssignment]
+    audio_mids: list[str]
+    """Receive m-lines of audio by position; see :class:`Speakers`."""
+    audio: list[str | None]
+    """Track on each audio position."""
+    speaking: list[str]
+    dominant: str | None = None
+    sdp: str | None = None
+    """The answer; absent after `resume`."""
+
+
+class Answer(Message, tag="answer"):
+    id: int
+    sdp: str
+    audio_mids: list[str]
+    video_slots: list[SlotAssignment]
+
+
+class Ok(Message, tag="ok"):
+    id: int
+
+
+class Error(Message, tag="error"):
+    code: ErrorCode
+    message: str
+    """For people, in English."""
+    id: int | None = None
+    """The request; absent where the message could not be read."""
+
+
+class Pong(Message, tag="pong"):
+    pass
+
+
+# -- server to client: events -------------------------------------------------------------------
+
+
+class Event(Message):
+    seq: int
+
+
+class ParticipantJoined(Event, tag="participant_joined"):
+    participant: Participant
+
+
+class ParticipantUpdated(Event, tag="participant_updated"):
+    """Role, name or connection state changed; tracks have events of their own."""
+
+    participant: str
+    role: Role
+    name: str
+    reconnecting: bool
+
+
+class ParticipantLeft(Event, tag="participant_left"):
+    participant: str
+    reason: Literal["left", "removed", "lost"]
+
+
+class TrackPublished(Event, tag="track_published"):
+    participant: str
+    track: Track
+
+
+class TrackUpdated(Event, tag="track_updated"):
+    participant: str
+    track: Track
+    by_moderator: bool = False
+    """The owner is told that a moderator did it."""
+
+
+class TrackUnpublished(Event, tag="track_unpublished"):
+    participant: str
+    track: str
+
+
+class Slots(Event, tag="slots"):
+    """The video slots that changed."""
+
+    slots: list[SlotAssignment]
+
+
+class Speakers(Event, tag="speakers"):
+    """Track on each audio position, who speaks, and who dominates."""
+
+    audio: list[str | None]
+    speaking: list[str]
+    """Microphone track ids with voice activity."""
+    dominant: str | None = None
+    """Track id."""
+
+
+class ChatReceived(Event, tag="chat_received"):
+    message: ChatMessage
+
+
+class RoomUpdated(Event, tag="room_updated"):
+    locked: bool
+
+
+class MediaRestartNeeded(Event, tag="media_restart_needed"):
+    """The server lost the media path: offer again with an ICE restart."""
+
+
+class Ended(Event, tag="ended"):
+    """The session is over; the connection closes behind it."""
+
+    reason: Literal["removed", "room_ended", "server_stopped", "media_lost"]
+
+
+ServerMessage = (
+    Joined | Answer | Ok | Error | Pong
+    | ParticipantJoined | ParticipantUpdated | ParticipantLeft
+    | TrackPublished | TrackUpdated | TrackUnpublished
+    | Slots | Speakers | ChatReceived | RoomUpdated | MediaRestartNeeded | Ended
+)
