@@ -5,10 +5,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod codecs;
 pub mod command;
+pub mod demux;
 pub mod drop;
 pub mod event;
+pub mod ice;
 pub mod ids;
 pub mod router;
 pub mod snapshot;
+pub mod srtp;
 pub mod transmit;
