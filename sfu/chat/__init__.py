@@ -1,0 +1,1 @@
+"""Words written in a room. A feature: knows the rooms, and none of its sibling features."""

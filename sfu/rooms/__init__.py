@@ -1,0 +1,1 @@
+"""The model: rooms, participants, tracks, subscriptions. Pure: no asyncio, sockets or storage."""

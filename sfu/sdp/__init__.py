@@ -1,0 +1,1 @@
+"""Session descriptions: text in, text out. Pure."""

@@ -1,0 +1,1 @@
+"""The door for programs: publish by WHIP, play by WHEP. Knows no signalling."""
