@@ -22,6 +22,8 @@ ErrorCode = Literal[
     "forbidden",  # the role does not allow it
     "room_locked",
     "room_full",
+    "server_full",  # no more rooms or participants on this server
+    "bad_name",  # of the room or the participant: empty, too long, control characters
     "draining",  # the server is shutting down
     "not_found",  # participant or track
     "not_joined",
@@ -109,7 +111,11 @@ class Join(Message, tag="join"):
 
 
 class Resume(Message, tag="resume"):
-    """First message of a connection that continues a session (within 30 s of the cut)."""
+    """First message of a connection that continues a session (within 30 s of the cut).
+
+    The server first sends the events after `last_seq` as far as it still has them, then
+    :class:`Joined` with the whole state; the session's older connection is closed.
+    """
 
     id: int
     session: str
