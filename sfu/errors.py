@@ -14,6 +14,8 @@ people and holds nothing secret. Knows no door.
     │   └── ForeignOrigin   forbidden           403   a page of another site asks
     ├── RoomLocked          room_locked         403
     ├── RoomFull            room_full           503
+    ├── ServerFull          server_full         503   no more rooms on this server
+    ├── BadName             bad_name            400   of a room or a participant
     ├── Draining            draining            503   the server is shutting down
     ├── NotFound            not_found           404
     ├── NotJoined           not_joined          409
@@ -84,6 +86,16 @@ class RoomLocked(SfuError):
 class RoomFull(SfuError):
     code = "room_full"
     http_status = 503
+
+
+class ServerFull(SfuError):
+    code = "server_full"
+    http_status = 503
+
+
+class BadName(SfuError):
+    code = "bad_name"
+    http_status = 400
 
 
 class Draining(SfuError):

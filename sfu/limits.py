@@ -50,7 +50,7 @@ class Limits:
         64, "Characters in a participant's name.", name="limits_name_length", minimum=1
     )
     room_name_length: int = setting(
-        128, "Characters in a room's name.", name="limits_room_name_length", minimum=1
+        64, "Characters in a room's name.", name="limits_room_name_length", minimum=1
     )
     rooms: int = setting(1000, "Rooms open at once.", name="limits_rooms", minimum=1)
     participants_per_room: int = setting(

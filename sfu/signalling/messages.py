@@ -32,14 +32,14 @@ ErrorCode = Literal[
 ]
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=False):
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all messages."""
 
 
 # -- things -----------------------------------------------------------------------------------
 
 
-class Track(Message):
+class Track(Message, frozen=True):
     """One published track. The id is stable for (participant, source) while the session lives."""
 
     id: str
@@ -48,7 +48,7 @@ class Track(Message):
     """False: muted microphone, stopped camera, ended share."""
 
 
-class Participant(Message):
+class Participant(Message, frozen=True):
     id: str
     name: str
     role: Role
@@ -56,7 +56,7 @@ class Participant(Message):
     reconnecting: bool = False
 
 
-class ChatMessage(Message):
+class ChatMessage(Message, frozen=True):
     id: str
     sender: str
     """Participant id."""
@@ -69,7 +69,7 @@ class ChatMessage(Message):
     """Recipient's participant id of a private message."""
 
 
-class OfferedTrack(Message):
+class OfferedTrack(Message, frozen=True):
     """What a send m-line of the offer is for."""
 
     mid: str
@@ -77,7 +77,7 @@ class OfferedTrack(Message):
     live: bool
 
 
-class Tile(Message):
+class Tile(Message, frozen=True):
     """A video track that the client shows, most important first in :class:`SetView`."""
 
     track: str
@@ -87,7 +87,7 @@ class Tile(Message):
     stage: bool = False
 
 
-class SlotAssignment(Message):
+class SlotAssignment(Message, frozen=True):
     """The receive m-line `mid` shows `track` (or nothing)."""
 
     mid: str
@@ -99,7 +99,7 @@ class SlotAssignment(Message):
 # -- client to server --------------------------------------------------------------------------
 
 
-class Join(Message, tag="join"):
+class Join(Message, frozen=True, tag="join"):
     """First message of a connection: enter a room with the one offer."""
 
     id: int
@@ -110,7 +110,7 @@ class Join(Message, tag="join"):
     token: str | None = None
 
 
-class Resume(Message, tag="resume"):
+class Resume(Message, frozen=True, tag="resume"):
     """First message of a connection that continues a session (within 30 s of the cut).
 
     The server first sends the events after `last_seq` as far as it still has them, then
@@ -124,7 +124,7 @@ class Resume(Message, tag="resume"):
     """`seq` of the last event that the client has seen."""
 
 
-class Offer(Message, tag="offer"):
+class Offer(Message, frozen=True, tag="offer"):
     """Renegotiation: more slots, or ICE restart."""
 
     id: int
@@ -132,7 +132,7 @@ class Offer(Message, tag="offer"):
     tracks: list[OfferedTrack]
 
 
-class SetTrack(Message, tag="set_track"):
+class SetTrack(Message, frozen=True, tag="set_track"):
     """Own track goes live or stops: mute, camera off, share started or stopped."""
 
     id: int
@@ -140,13 +140,13 @@ class SetTrack(Message, tag="set_track"):
     live: bool
 
 
-class SetView(Message, tag="set_view"):
+class SetView(Message, frozen=True, tag="set_view"):
     """The video tracks on screen now. The server fills slots and tells :class:`Slots`."""
 
     tiles: list[Tile]
 
 
-class SendChat(Message, tag="send_chat"):
+class SendChat(Message, frozen=True, tag="send_chat"):
     id: int
     key: str
     """Chosen by the client, so that a repeat after a reconnect is not a second message."""
@@ -154,45 +154,55 @@ class SendChat(Message, tag="send_chat"):
     to: str | None = None
 
 
-class MuteTrack(Message, tag="mute_track"):
+class MuteTrack(Message, frozen=True, tag="mute_track"):
     """Moderator: stop someone's track (it may be started again by its owner, microphones too)."""
 
     id: int
     track: str
 
 
-class RemoveParticipant(Message, tag="remove_participant"):
+class RemoveParticipant(Message, frozen=True, tag="remove_participant"):
     id: int
     participant: str
 
 
-class LockRoom(Message, tag="lock_room"):
+class LockRoom(Message, frozen=True, tag="lock_room"):
     id: int
     locked: bool
 
 
-class EndRoom(Message, tag="end_room"):
+class EndRoom(Message, frozen=True, tag="end_room"):
     id: int
 
 
-class Leave(Message, tag="leave"):
+class Leave(Message, frozen=True, tag="leave"):
     """The session ends now, without the 30 s of grace."""
 
 
-class Ping(Message, tag="ping"):
+class Ping(Message, frozen=True, tag="ping"):
     """Browsers cannot send WebSocket pings; answered by :class:`Pong`."""
 
 
 ClientMessage = (
-    Join | Resume | Offer | SetTrack | SetView | SendChat | MuteTrack | RemoveParticipant | LockRoom | EndRoom
-    | Leave | Ping
+    Join
+    | Resume
+    | Offer
+    | SetTrack
+    | SetView
+    | SendChat
+    | MuteTrack
+    | RemoveParticipant
+    | LockRoom
+    | EndRoom
+    | Leave
+    | Ping
 )
 
 
 # -- server to client: replies ------------------------------------------------------------------
 
 
-class Joined(Message, tag="joined"):
+class Joined(Message, frozen=True, tag="joined"):
     """Reply to `join` and `resume`: the whole state of the room as this participant may see it."""
 
     id: int
@@ -219,18 +229,18 @@ class Joined(Message, tag="joined"):
     """The answer; absent after `resume`."""
 
 
-class Answer(Message, tag="answer"):
+class Answer(Message, frozen=True, tag="answer"):
     id: int
     sdp: str
     audio_mids: list[str]
     video_slots: list[SlotAssignment]
 
 
-class Ok(Message, tag="ok"):
+class Ok(Message, frozen=True, tag="ok"):
     id: int
 
 
-class Error(Message, tag="error"):
+class Error(Message, frozen=True, tag="error"):
     code: ErrorCode
     message: str
     """For people, in English."""
@@ -238,22 +248,22 @@ class Error(Message, tag="error"):
     """The request; absent where the message could not be read."""
 
 
-class Pong(Message, tag="pong"):
+class Pong(Message, frozen=True, tag="pong"):
     pass
 
 
 # -- server to client: events -------------------------------------------------------------------
 
 
-class Event(Message):
+class Event(Message, frozen=True):
     seq: int
 
 
-class ParticipantJoined(Event, tag="participant_joined"):
+class ParticipantJoined(Event, frozen=True, tag="participant_joined"):
     participant: Participant
 
 
-class ParticipantUpdated(Event, tag="participant_updated"):
+class ParticipantUpdated(Event, frozen=True, tag="participant_updated"):
     """Role, name or connection state changed; tracks have events of their own."""
 
     participant: str
@@ -262,35 +272,35 @@ class ParticipantUpdated(Event, tag="participant_updated"):
     reconnecting: bool
 
 
-class ParticipantLeft(Event, tag="participant_left"):
+class ParticipantLeft(Event, frozen=True, tag="participant_left"):
     participant: str
     reason: Literal["left", "removed", "lost"]
 
 
-class TrackPublished(Event, tag="track_published"):
+class TrackPublished(Event, frozen=True, tag="track_published"):
     participant: str
     track: Track
 
 
-class TrackUpdated(Event, tag="track_updated"):
+class TrackUpdated(Event, frozen=True, tag="track_updated"):
     participant: str
     track: Track
     by_moderator: bool = False
     """The owner is told that a moderator did it."""
 
 
-class TrackUnpublished(Event, tag="track_unpublished"):
+class TrackUnpublished(Event, frozen=True, tag="track_unpublished"):
     participant: str
     track: str
 
 
-class Slots(Event, tag="slots"):
+class Slots(Event, frozen=True, tag="slots"):
     """The video slots that changed."""
 
     slots: list[SlotAssignment]
 
 
-class Speakers(Event, tag="speakers"):
+class Speakers(Event, frozen=True, tag="speakers"):
     """Track on each audio position, who speaks, and who dominates."""
 
     audio: list[str | None]
@@ -300,27 +310,40 @@ class Speakers(Event, tag="speakers"):
     """Track id."""
 
 
-class ChatReceived(Event, tag="chat_received"):
+class ChatReceived(Event, frozen=True, tag="chat_received"):
     message: ChatMessage
 
 
-class RoomUpdated(Event, tag="room_updated"):
+class RoomUpdated(Event, frozen=True, tag="room_updated"):
     locked: bool
 
 
-class MediaRestartNeeded(Event, tag="media_restart_needed"):
+class MediaRestartNeeded(Event, frozen=True, tag="media_restart_needed"):
     """The server lost the media path: offer again with an ICE restart."""
 
 
-class Ended(Event, tag="ended"):
+class Ended(Event, frozen=True, tag="ended"):
     """The session is over; the connection closes behind it."""
 
     reason: Literal["removed", "room_ended", "server_stopped", "media_lost"]
 
 
 ServerMessage = (
-    Joined | Answer | Ok | Error | Pong
-    | ParticipantJoined | ParticipantUpdated | ParticipantLeft
-    | TrackPublished | TrackUpdated | TrackUnpublished
-    | Slots | Speakers | ChatReceived | RoomUpdated | MediaRestartNeeded | Ended
+    Joined
+    | Answer
+    | Ok
+    | Error
+    | Pong
+    | ParticipantJoined
+    | ParticipantUpdated
+    | ParticipantLeft
+    | TrackPublished
+    | TrackUpdated
+    | TrackUnpublished
+    | Slots
+    | Speakers
+    | ChatReceived
+    | RoomUpdated
+    | MediaRestartNeeded
+    | Ended
 )

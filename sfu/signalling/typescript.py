@@ -49,9 +49,7 @@ def generate(module: ModuleType = messages) -> str:
 
 def _is_message(value: object, module: ModuleType) -> bool:
     return (
-        isinstance(value, type)
-        and issubclass(value, msgspec.Struct)
-        and value.__module__ == module.__name__
+        isinstance(value, type) and issubclass(value, msgspec.Struct) and value.__module__ == module.__name__
     )
 
 
@@ -67,7 +65,8 @@ def _alias(name: str, literal: object) -> str:
 
 def _interface(cls: type[msgspec.Struct], docs: Docs, aliases: Mapping[object, str]) -> str:
     info = types.type_info(cls)
-    assert isinstance(info, types.StructType)
+    if not isinstance(info, types.StructType):
+        raise TypeError(f"{cls.__name__} is no struct")
     hints = _hints(cls)
     lines = [*_comment(docs.text, ""), f"export interface {_name(cls.__name__)} {{"]
     if info.tag is not None:
