@@ -1,7 +1,7 @@
 """What can go wrong, by name: one tree that every door turns into its own words.
 
-A door catches :class:`SfuError` and sends `code` (signalling), `http_status` (HTTP) and `message`, which is for
-people and holds nothing secret. Knows no door.
+A door catches :class:`SfuError` and sends `code` (signalling), `http_status` (HTTP) and `message`, which is
+for people and holds nothing secret. Knows no door.
 
     SfuError                internal            500
     ├── BadMessage          bad_message         400   not what the protocol says
@@ -9,7 +9,7 @@ people and holds nothing secret. Knows no door.
     ├── RateLimited         rate_limited        429
     ├── BadOffer            bad_offer           400   SDP that cannot be parsed or lacks what it must have
     ├── UnsupportedMedia    unsupported_media   406   no codec or feature in common
-    ├── Unauthorized        unauthorized        401   token missing, malformed, forged, expired, of another room
+    ├── Unauthorized        unauthorized        401   token missing, malformed, forged, expired, foreign
     ├── Forbidden           forbidden           403   the role does not allow it
     │   └── ForeignOrigin   forbidden           403   a page of another site asks
     ├── RoomLocked          room_locked         403

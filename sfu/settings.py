@@ -4,9 +4,9 @@
     class AuthConfig:
         mode: Literal["open", "token"] = setting("open", "Who may join.", name="auth_mode")
 
-One name serves everywhere: `auth_mode` is the flag `--auth-mode`, the variable `SFU_AUTH_MODE` and the TOML key
-`[auth] mode` (or `auth_mode`). :mod:`sfu.config` reads them; types may be `str`, `int`, `float`, `bool`, `Path`,
-`Literal[...]`, `tuple[str, ...]`, and any of these `| None`. Knows no package and no file.
+One name serves everywhere: `auth_mode` is the flag `--auth-mode`, the variable `SFU_AUTH_MODE` and the TOML
+key `[auth] mode` (or `auth_mode`). :mod:`sfu.config` reads them; types may be `str`, `int`, `float`, `bool`,
+`Path`, `Literal[...]`, `tuple[str, ...]`, and any of these `| None`. Knows no package and no file.
 """
 
 from dataclasses import dataclass, field

@@ -1,0 +1,28 @@
+"""What the operator may decide about the media plane."""
+
+from dataclasses import dataclass
+
+from sfu.settings import setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaConfig:
+    port: int = setting(
+        8443,
+        "UDP port for all media. It may have the number of the HTTPS port. 0 takes a free one.",
+        name="media_port",
+        minimum=0,
+        maximum=65535,
+    )
+    hosts: tuple[str, ...] = setting(
+        (),
+        "Local addresses for media. None: every address of the machine, IPv4 and IPv6.",
+        name="media_hosts",
+    )
+    public_address: tuple[str, ...] = setting(
+        (),
+        "Addresses that clients are told to send media to, where they differ from the machine's own "
+        "(port forwarding, cloud).",
+        name="public_address",
+    )
+    workers: int = setting(1, "Threads that move packets.", name="workers", minimum=1, maximum=64)
