@@ -1,0 +1,87 @@
+//! What each media socket is told once.
+
+use std::io;
+use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
+
+use socket2::SockRef;
+
+use crate::bind::{BUFFER_BYTES, BoundSocket};
+
+pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
+    let socket = &bound.socket;
+    grow_buffers(socket);
+    allow_fragments(bound)?;
+    if bound.is_wildcard() {
+        request_packet_info(bound)?;
+    }
+    // Kernels before 5.0 have no UDP_GRO; datagrams then come one by one.
+    let _ = set(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    Ok(())
+}
+
+/// Linux has UDP_SEGMENT since 4.18.
+pub(crate) fn can_segment(socket: &UdpSocket) -> bool {
+    // 0 is the default: no run but where a message says so.
+    set(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
+}
+
+/// Beyond the system's limit where we may, up to it otherwise.
+fn grow_buffers(socket: &UdpSocket) {
+    let bytes = BUFFER_BYTES as libc::c_int;
+    if set(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
+        let _ = SockRef::from(socket).set_recv_buffer_size(BUFFER_BYTES);
+    }
+    if set(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes).is_err() {
+        let _ = SockRef::from(socket).set_send_buffer_size(BUFFER_BYTES);
+    }
+}
+
+/// Media packets are made to fit; where a tunnel is narrower still, a fragment is better than
+/// a black hole. IPv4 leaves the cutting to routers and believes no ICMP message about the
+/// path, which anybody can forge; IPv6 routers do not cut (RFC 8200 §5), so there we must.
+fn allow_fragments(bound: &BoundSocket) -> io::Result<()> {
+    let socket = &bound.socket;
+    if bound.local.is_ipv4() {
+        set(
+            socket,
+            libc::IPPROTO_IP,
+            libc::IP_MTU_DISCOVER,
+            libc::IP_PMTUDISC_OMIT,
+        )
+    } else {
+        set(
+            socket,
+            libc::IPPROTO_IPV6,
+            libc::IPV6_MTU_DISCOVER,
+            libc::IPV6_PMTUDISC_DONT,
+        )
+    }
+}
+
+fn request_packet_info(bound: &BoundSocket) -> io::Result<()> {
+    if bound.local.is_ipv4() {
+        set(&bound.socket, libc::IPPROTO_IP, libc::IP_PKTINFO, 1)
+    } else {
+        set(&bound.socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
+    }
+}
+
+fn set(
+    socket: &UdpSocket,
+    level: libc::c_int,
+    name: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    // SAFETY: the option value is an int, valid for the length passed.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const value).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    };
+    super::checked(result).map(drop)
+}

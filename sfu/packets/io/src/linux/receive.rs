@@ -1,0 +1,140 @@
+//! recvmmsg, with trains of datagrams joined by UDP_GRO cut apart again.
+
+use std::io;
+use std::mem::{MaybeUninit, zeroed};
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
+
+use sfu_proto::transmit::{Datagram, Path};
+use socket2::{SockAddr, SockAddrStorage};
+
+use crate::bind::BoundSocket;
+use crate::linux::control::{self, Control};
+use crate::worker::Receipt;
+
+/// Messages a call. A frame of nine packets from each of three publishers fits one; the
+/// buffers of more would leave a 2 MiB cache.
+const MESSAGES: usize = 32;
+
+/// The largest train: no UDP payload is larger, so nothing is ever truncated.
+const BUFFER: usize = 65536;
+
+pub(crate) struct Receiver {
+    buffers: Box<[u8]>,
+    controls: Box<[Control; MESSAGES]>,
+    names: Box<[SockAddrStorage; MESSAGES]>,
+    buffer: usize,
+}
+
+impl Receiver {
+    pub(crate) fn new() -> Self {
+        Self::with_buffer(BUFFER)
+    }
+
+    fn with_buffer(buffer: usize) -> Self {
+        Self {
+            // Zeroed lazily by the system: pages that no train reaches are never resident.
+            buffers: vec![0; MESSAGES * buffer].into_boxed_slice(),
+            controls: Box::new([Control::EMPTY; MESSAGES]),
+            names: Box::new(std::array::from_fn(|_| SockAddrStorage::zeroed())),
+            buffer,
+        }
+    }
+
+    /// Receives once and hands over what came, in order. An error means that nothing came.
+    pub(crate) fn receive(
+        &mut self,
+        bound: &BoundSocket,
+        index: u8,
+        deliver: impl FnOnce(&mut [Datagram<'_>]),
+    ) -> io::Result<Receipt> {
+        let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; MESSAGES];
+        // SAFETY: a zeroed mmsghdr is valid: null pointers with zero lengths.
+        let mut headers: [libc::mmsghdr; MESSAGES] = unsafe { zeroed() };
+        let parts = self
+            .buffers
+            .chunks_mut(self.buffer)
+            .zip(&mut self.controls[..]);
+        for (((buffer, control), name), (slice, header)) in parts
+            .zip(&mut self.names[..])
+            .zip(slices.iter_mut().zip(&mut headers))
+        {
+            let slice = slice.write(libc::iovec {
+                iov_base: buffer.as_mut_ptr().cast(),
+                iov_len: buffer.len(),
+            });
+            let header = &mut header.msg_hdr;
+            header.msg_iov = slice;
+            header.msg_iovlen = 1;
+            header.msg_name = std::ptr::from_mut(name).cast();
+            header.msg_namelen = size_of::<SockAddrStorage>() as libc::socklen_t;
+            header.msg_control = control.as_mut_ptr();
+            header.msg_controllen = Control::capacity() as _;
+        }
+        // SAFETY: every header points at a slice, a name and a control buffer of its own that
+        // live until after the call, with their true lengths.
+        let result = unsafe {
+            libc::recvmmsg(
+                bound.socket.as_raw_fd(),
+                headers.as_mut_ptr(),
+                MESSAGES as libc::c_uint,
+                libc::MSG_DONTWAIT as _,
+                std::ptr::null_mut(),
+            )
+        };
+        let count = super::checked(result)?;
+        let mut datagrams = Vec::with_capacity(count);
+        let mut truncated = 0;
+        for (header, buffer) in headers[..count]
+            .iter()
+            .zip(self.buffers.chunks_mut(self.buffer))
+        {
+            if header.msg_hdr.msg_flags & libc::MSG_TRUNC != 0 {
+                truncated += 1;
+                continue;
+            }
+            // SAFETY: the kernel has filled the first `count` headers.
+            let Some(message) = (unsafe { Message::of(header) }) else {
+                continue;
+            };
+            let path = Path {
+                socket: index,
+                local: message.control.local.or(bound.fixed_address()),
+                remote: message.remote,
+            };
+            let segment = message.control.segment_size.unwrap_or(message.len).max(1);
+            let train = buffer[..message.len].chunks_mut(segment);
+            datagrams.extend(train.map(|data| Datagram { path, data }));
+        }
+        deliver(&mut datagrams);
+        Ok(Receipt {
+            truncated,
+            is_last: count < MESSAGES,
+        })
+    }
+}
+
+struct Message {
+    remote: SocketAddr,
+    len: usize,
+    control: control::Received,
+}
+
+impl Message {
+    /// # Safety
+    /// The kernel must have filled `header`, and the buffers it points at must still be there.
+    unsafe fn of(header: &libc::mmsghdr) -> Option<Self> {
+        // SAFETY: the name is a sockaddr_storage of ours that the kernel has filled with
+        // `msg_namelen` bytes of an address.
+        let name = unsafe {
+            let storage = header.msg_hdr.msg_name.cast::<SockAddrStorage>().read();
+            SockAddr::new(storage, header.msg_hdr.msg_namelen)
+        };
+        Some(Self {
+            remote: name.as_socket()?,
+            len: header.msg_len as usize,
+            // SAFETY: as the caller vouches.
+            control: unsafe { control::parse(&header.msg_hdr) },
+        })
+    }
+}

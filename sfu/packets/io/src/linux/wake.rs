@@ -1,0 +1,49 @@
+//! An eventfd: readable from a notification until it is cleared.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+
+use crate::linux::Fd;
+
+#[derive(Debug)]
+pub(crate) struct Wake(OwnedFd);
+
+impl Wake {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: no pointer is passed.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        super::checked(fd)?;
+        // SAFETY: the descriptor was just made, and nobody else owns it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    pub(crate) fn notify(&self) {
+        let one = 1u64.to_ne_bytes();
+        // It fails only when the counter is at its maximum, and then it is readable already.
+        // SAFETY: `one` is valid for its length.
+        unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut count = [0u8; 8];
+        // It fails only when there is nothing to clear.
+        // SAFETY: `count` is valid for its length.
+        unsafe { libc::read(self.fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+
+    /// The descriptor to wait on.
+    pub(crate) fn fd(&self) -> Fd {
+        self.0.as_raw_fd()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_set(&self) -> bool {
+        let mut waited = libc::pollfd {
+            fd: self.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one valid pollfd is passed.
+        unsafe { libc::poll(&raw mut waited, 1, 0) == 1 }
+    }
+}

@@ -1,0 +1,170 @@
+//! What the control side asks of the worker: a bounded queue and a wake-up.
+//!
+//! Any thread sends, the worker receives; neither ever waits for a lock of the other. One
+//! wake-up is written however many orders arrive before the worker looks.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+
+use sfu_proto::command::Command;
+
+use crate::plane::PlaneSnapshot;
+use crate::system::Wake;
+
+#[derive(Debug)]
+pub(crate) enum Order {
+    Command(Command),
+    /// The answer goes nowhere, without harm, if the asker has given up.
+    Snapshot(SyncSender<PlaneSnapshot>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SendError {
+    /// The worker has not kept up with `capacity` orders.
+    Full,
+    /// The worker has ended.
+    Gone,
+}
+
+#[derive(Debug)]
+struct Shared {
+    waiting: AtomicUsize,
+    capacity: usize,
+    is_woken: AtomicBool,
+    is_stopping: AtomicBool,
+    wake: Wake,
+}
+
+#[derive(Debug)]
+pub(crate) struct OrderSender {
+    queue: Sender<Order>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct OrderReceiver {
+    queue: Receiver<Order>,
+    shared: Arc<Shared>,
+}
+
+pub(crate) fn channel(capacity: usize) -> io::Result<(OrderSender, OrderReceiver)> {
+    // The unbounded queue allocates as it grows; `waiting` bounds it.
+    let (sender, receiver) = mpsc::channel();
+    let shared = Arc::new(Shared {
+        waiting: AtomicUsize::new(0),
+        capacity,
+        is_woken: AtomicBool::new(false),
+        is_stopping: AtomicBool::new(false),
+        wake: Wake::new()?,
+    });
+    Ok((
+        OrderSender {
+            queue: sender,
+            shared: Arc::clone(&shared),
+        },
+        OrderReceiver {
+            queue: receiver,
+            shared,
+        },
+    ))
+}
+
+impl OrderSender {
+    pub(crate) fn send(&self, order: Order) -> Result<(), SendError> {
+        if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.capacity {
+            self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(SendError::Full);
+        }
+        if self.queue.send(order).is_err() {
+            return Err(SendError::Gone);
+        }
+        self.shared.notify();
+        Ok(())
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.shared.waiting.load(Ordering::Acquire) >= self.shared.capacity
+    }
+
+    /// Asks the worker to carry out what is queued, and end.
+    pub(crate) fn stop(&self) {
+        self.shared.is_stopping.store(true, Ordering::Release);
+        self.shared.notify();
+    }
+}
+
+impl OrderReceiver {
+    pub(crate) fn wake(&self) -> &Wake {
+        &self.shared.wake
+    }
+
+    /// Call before taking orders: whoever sends after this wakes the worker again.
+    pub(crate) fn clear_wake(&self) {
+        self.shared.wake.clear();
+        // A swap, not a store: it must see what the last sender queued before it set the flag.
+        self.shared.is_woken.swap(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.shared.is_stopping.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn take(&self) -> Option<Order> {
+        let order = self.queue.try_recv().ok()?;
+        self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+        Some(order)
+    }
+}
+
+impl Shared {
+    fn notify(&self) {
+        if !self.is_woken.swap(true, Ordering::SeqCst) {
+            self.wake.notify();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sfu_proto::ids::RoomId;
+
+    use super::*;
+
+    fn order(room: u64) -> Order {
+        Order::Command(Command::RemoveRoom { room: RoomId(room) })
+    }
+
+    #[test]
+    fn a_full_queue_says_so_and_takes_again_once_served() {
+        let (sender, receiver) = channel(2).expect("a wake");
+        assert_eq!(sender.send(order(1)), Ok(()));
+        assert_eq!(sender.send(order(2)), Ok(()));
+        assert!(sender.is_full());
+        assert_eq!(sender.send(order(3)), Err(SendError::Full));
+        assert!(receiver.take().is_some());
+        assert_eq!(sender.send(order(4)), Ok(()));
+    }
+
+    #[test]
+    fn orders_keep_their_order() {
+        let (sender, receiver) = channel(8).expect("a wake");
+        for room in 0..8 {
+            sender.send(order(room)).expect("room for it");
+        }
+        for expected in 0..8 {
+            match receiver.take() {
+                Some(Order::Command(Command::RemoveRoom { room })) => assert_eq!(room.0, expected),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_ended_worker_is_told_apart_from_a_slow_one() {
+        let (sender, receiver) = channel(2).expect("a wake");
+        drop(receiver);
+        assert_eq!(sender.send(order(1)), Err(SendError::Gone));
+    }
+}

@@ -1,0 +1,399 @@
+//! The plane over real loopback sockets, with a scripted machine in the router's place.
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
+
+use sfu_proto::drop::{DropCounters, DropReason};
+use sfu_proto::ids::{RoomId, SourceId};
+use sfu_proto::transmit::{Datagram, Path, Transmit, TransmitBatch};
+
+use super::*;
+
+/// Generous: only a broken build waits for it.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+type Sizes = Arc<StdMutex<Vec<usize>>>;
+
+/// Returns every datagram to where it came from; other commands make it misbehave.
+#[derive(Debug, Default)]
+struct Echo {
+    out: TransmitBatch,
+    events: Vec<Event>,
+    drops: DropCounters,
+    deadline: Option<Instant>,
+    datagrams: u64,
+    /// Sizes of the datagrams as they came in.
+    sizes: Sizes,
+    expired: Arc<AtomicU64>,
+    /// Joins echoes of equal size to runs.
+    has_runs: bool,
+    dscp: u8,
+}
+
+impl Machine for Echo {
+    fn handle_datagrams(&mut self, _now: Instant, datagrams: &mut [Datagram<'_>]) {
+        for datagram in datagrams {
+            self.datagrams += 1;
+            self.sizes
+                .lock()
+                .expect("no panic before")
+                .push(datagram.data.len());
+            self.echo(datagram.path, datagram.data);
+        }
+    }
+
+    fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::RemoveRoom { room: RoomId(0) } => panic!("told to"),
+            // Stuck, for a while.
+            Command::RemoveRoom {
+                room: RoomId(milliseconds),
+            } => {
+                thread::sleep(Duration::from_millis(milliseconds));
+            }
+            Command::RemoveSource { source } => {
+                self.events.push(Event::SpeakingChanged {
+                    source,
+                    speaking: true,
+                });
+            }
+            Command::AddRoom { positions, .. } => {
+                self.deadline = Some(now + Duration::from_millis(positions.into()));
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        assert!(self.deadline.take().is_some_and(|deadline| deadline <= now));
+        self.expired.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn poll_transmits(&mut self, _now: Instant, batch: &mut TransmitBatch) -> bool {
+        std::mem::swap(batch, &mut self.out);
+        false
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        (!self.events.is_empty()).then(|| self.events.remove(0))
+    }
+
+    fn snapshot(&self, _now: Instant) -> Snapshot {
+        Snapshot {
+            datagrams_received: self.datagrams,
+            drops: self.drops.iter().collect(),
+            ..Snapshot::default()
+        }
+    }
+
+    fn count_drops(&mut self, reason: DropReason, packets: u64) {
+        self.drops.add(reason, packets);
+    }
+}
+
+impl Echo {
+    fn echo(&mut self, path: Path, data: &[u8]) {
+        let start = self.out.arena.len() as u32;
+        self.out.arena.extend_from_slice(data);
+        let len = data.len() as u32;
+        if self.has_runs
+            && let Some(last) = self.out.transmits.last_mut()
+            && last.path == path
+            && u32::from(last.segment_size) == len
+        {
+            last.len += len;
+            return;
+        }
+        self.out.transmits.push(Transmit {
+            path,
+            start,
+            len,
+            segment_size: len as u16,
+            dscp: self.dscp,
+        });
+    }
+}
+
+fn config(addresses: &[&str]) -> PlaneConfig {
+    PlaneConfig {
+        addresses: addresses
+            .iter()
+            .map(|address| address.parse().expect("an address"))
+            .collect(),
+        workers: 1,
+        event_capacity: 16,
+    }
+}
+
+fn plane(addresses: &[&str], machine: Echo) -> Plane {
+    Plane::start(&config(addresses), machine).expect("bind")
+}
+
+fn peer(address: &str) -> UdpSocket {
+    let peer = UdpSocket::bind(address).expect("bind");
+    peer.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    peer
+}
+
+fn port(plane: &Plane) -> u16 {
+    plane.local_addresses()[0].port()
+}
+
+fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited in vain for: {what}");
+        thread::yield_now();
+    }
+}
+
+fn assert_echo_from(asked: &str, plane: &Plane, peer: &UdpSocket) {
+    let asked = format!("{asked}:{}", port(plane));
+    peer.send_to(b"hello", &asked).expect("send");
+    let mut buffer = [0; 64];
+    let (len, from) = peer.recv_from(&mut buffer).expect("an echo");
+    assert_eq!((&buffer[..len], from.to_string()), (&b"hello"[..], asked));
+}
+
+#[test]
+fn each_bound_address_answers_for_itself() {
+    let plane = plane(&["127.0.0.1:0", "127.0.0.2:0", "[::1]:0"], Echo::default());
+    let peer4 = peer("127.0.0.1:0");
+    assert_echo_from("127.0.0.1", &plane, &peer4);
+    assert_echo_from("127.0.0.2", &plane, &peer4);
+    assert_echo_from("[::1]", &plane, &peer("[::1]:0"));
+}
+
+#[test]
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+fn a_wildcard_answers_from_the_address_that_was_asked() {
+    let plane = plane(&["0.0.0.0:0", "[::]:0"], Echo::default());
+    let peer4 = peer("127.0.0.1:0");
+    assert_echo_from("127.0.0.2", &plane, &peer4);
+    assert_echo_from("127.0.0.1", &plane, &peer4);
+    assert_echo_from("127.44.3.2", &plane, &peer4);
+    assert_echo_from("[::1]", &plane, &peer("[::1]:0"));
+}
+
+#[test]
+fn a_full_sized_datagram_comes_back_whole() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    let peer = peer("127.0.0.1:0");
+    let sent: Vec<u8> = (0..65507u32).map(|byte| byte as u8).collect();
+    peer.send_to(&sent, plane.local_addresses()[0])
+        .expect("send");
+    let mut buffer = vec![0; 65536];
+    let len = peer.recv(&mut buffer).expect("an echo");
+    assert_eq!(buffer[..len], sent);
+}
+
+#[test]
+fn many_datagrams_come_in_order() {
+    let plane = plane(
+        &["127.0.0.1:0"],
+        Echo {
+            has_runs: true,
+            ..Echo::default()
+        },
+    );
+    let peer = peer("127.0.0.1:0");
+    for round in 0..20u8 {
+        for number in 0..40u8 {
+            peer.send_to(&[number; 1200], plane.local_addresses()[0])
+                .expect("send");
+        }
+        for number in 0..40u8 {
+            let mut buffer = [0; 2048];
+            let len = peer.recv(&mut buffer).expect("an echo");
+            assert_eq!((len, buffer[0]), (1200, number), "round {round}");
+        }
+    }
+}
+
+#[test]
+fn timers_fire() {
+    let expired = Arc::new(AtomicU64::new(0));
+    let plane = plane(
+        &["127.0.0.1:0"],
+        Echo {
+            expired: Arc::clone(&expired),
+            ..Echo::default()
+        },
+    );
+    for positions in [0, 3] {
+        let before = expired.load(Ordering::SeqCst);
+        plane
+            .command(Command::AddRoom {
+                room: RoomId(1),
+                positions,
+            })
+            .expect("taken");
+        wait_until("the timer", || expired.load(Ordering::SeqCst) > before);
+    }
+}
+
+#[test]
+fn events_wake_the_reader_and_are_bounded() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    for source in 0..20 {
+        plane
+            .command(Command::RemoveSource {
+                source: SourceId(source),
+            })
+            .expect("taken");
+    }
+    wait_until("the overflow", || {
+        plane
+            .snapshot(PATIENCE)
+            .expect("an answer")
+            .router
+            .events_dropped
+            == 4
+    });
+    assert!(plane.events.wake().is_set());
+    assert_eq!(plane.drain(10).expect("alive").len(), 10);
+    assert!(plane.events.wake().is_set());
+    assert_eq!(plane.drain(10).expect("alive").len(), 6);
+    assert!(!plane.events.wake().is_set());
+}
+
+#[test]
+fn a_panic_is_told_by_drain_and_snapshot() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    plane
+        .command(Command::RemoveRoom { room: RoomId(0) })
+        .expect("taken");
+    wait_until("the failure", || plane.events.wake().is_set());
+    let DrainError(reason) = plane.drain(10).expect_err("dead");
+    assert!(reason.contains("told to"), "{reason}");
+    assert!(
+        plane.events.wake().is_set(),
+        "a reader that comes later is told as well"
+    );
+    wait_until("the end", || {
+        plane
+            .orders
+            .send(Order::Command(Command::RemoveRoom { room: RoomId(1) }))
+            == Err(SendError::Gone)
+    });
+    assert_eq!(
+        plane.snapshot(PATIENCE).expect_err("dead"),
+        SnapshotError::Failed(reason)
+    );
+    assert_eq!(
+        plane.command(Command::RemoveRoom { room: RoomId(1) }),
+        Ok(())
+    );
+    assert_eq!(plane.close(), Ok(()));
+}
+
+#[test]
+fn a_stuck_worker_does_not_hold_who_asks() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    plane
+        .command(Command::RemoveRoom { room: RoomId(500) })
+        .expect("taken");
+    let result = plane.snapshot(Duration::from_millis(10));
+    assert_eq!(result.expect_err("it sleeps"), SnapshotError::TimedOut);
+    assert!(plane.snapshot(PATIENCE).is_ok(), "it has come back");
+
+    plane
+        .command(Command::RemoveRoom { room: RoomId(500) })
+        .expect("taken");
+    assert_eq!(
+        plane.close_within(Duration::from_millis(10)),
+        Err(CloseError)
+    );
+}
+
+#[test]
+fn orders_and_timers_are_served_during_a_flood() {
+    let expired = Arc::new(AtomicU64::new(0));
+    let plane = Arc::new(plane(
+        &["127.0.0.1:0"],
+        Echo {
+            expired: Arc::clone(&expired),
+            ..Echo::default()
+        },
+    ));
+    let is_over = Arc::new(AtomicU64::new(0));
+    let flooder = thread::spawn({
+        let (plane, is_over) = (Arc::clone(&plane), Arc::clone(&is_over));
+        move || {
+            let peer = UdpSocket::bind("127.0.0.1:0").expect("bind");
+            while is_over.load(Ordering::Relaxed) == 0 {
+                let _ = peer.send_to(&[0; 100], plane.local_addresses()[0]);
+            }
+        }
+    });
+    let datagrams = || {
+        plane
+            .snapshot(PATIENCE)
+            .expect("an answer")
+            .router
+            .datagrams_received
+    };
+    wait_until("the flood", || datagrams() > 1000);
+    for round in 1..=20 {
+        plane
+            .command(Command::AddRoom {
+                room: RoomId(1),
+                positions: 1,
+            })
+            .expect("taken");
+        wait_until("the timer", || expired.load(Ordering::SeqCst) == round);
+    }
+    let before = datagrams();
+    wait_until("more of the flood", || datagrams() > before);
+    is_over.store(1, Ordering::Relaxed);
+    flooder.join().expect("the flooder");
+}
+
+#[test]
+fn closing_carries_out_what_is_queued_and_frees_the_port() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    let address = plane.local_addresses()[0];
+    for source in 0..5 {
+        plane
+            .command(Command::RemoveSource {
+                source: SourceId(source),
+            })
+            .expect("taken");
+    }
+    assert_eq!(plane.close(), Ok(()));
+    assert_eq!(plane.drain(10).expect("not a failure").len(), 5);
+    assert_eq!(
+        plane.snapshot(PATIENCE).expect_err("closed"),
+        SnapshotError::Closed
+    );
+    assert_eq!(
+        plane.command(Command::RemoveSource {
+            source: SourceId(9)
+        }),
+        Ok(())
+    );
+    assert_eq!(plane.close(), Ok(()));
+    UdpSocket::bind(address).expect("the port is free");
+}
+
+#[test]
+fn an_unreachable_peer_is_counted_and_stops_nobody() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    let gone = UdpSocket::bind("127.0.0.1:0").expect("bind");
+    gone.send_to(b"and away", plane.local_addresses()[0])
+        .expect("send");
+    drop(gone);
+    let peer = peer("127.0.0.1:0");
+    for _ in 0..10 {
+        assert_echo_from("127.0.0.1", &plane, &peer);
+    }
+}
+
+#[cfg(all(target_os = "linux", not(feature = "portable")))]
+#[path = "offload_tests.rs"]
+mod offload;

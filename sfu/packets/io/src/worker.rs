@@ -1,0 +1,237 @@
+//! The loop that owns the router: wait, obey, receive, expire, send, report, and again.
+//!
+//! Each turn does a bounded part of each, so that no flood of datagrams keeps orders and
+//! timers waiting, and no flood of orders the datagrams.
+
+use std::any::Any;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sfu_proto::drop::DropReason;
+use sfu_proto::transmit::TransmitBatch;
+
+use crate::bind::BoundSocket;
+use crate::egress::Egress;
+use crate::events::{EventSender, Handover};
+use crate::machine::Machine;
+use crate::orders::{Order, OrderReceiver};
+use crate::plane::PlaneSnapshot;
+use crate::system::{self, Poller, Receiver, SocketWire};
+
+/// Receive calls a socket and turn: some hundred datagrams, or some thousand in trains.
+const RECEIVES_A_TURN: usize = 4;
+
+/// Orders a turn. The costliest, a snapshot of a full house, takes about a millisecond.
+const ORDERS_A_TURN: usize = 256;
+
+/// What one receive call brought beside datagrams.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Receipt {
+    pub(crate) truncated: u64,
+    /// Nothing more was waiting.
+    pub(crate) is_last: bool,
+}
+
+pub(crate) struct Worker<M> {
+    machine: M,
+    sockets: Vec<Arc<BoundSocket>>,
+    poller: Poller,
+    receiver: Receiver,
+    egresses: Vec<Egress<SocketWire>>,
+    orders: OrderReceiver,
+    events: EventSender,
+    batch: TransmitBatch,
+    /// The last turn has left orders or datagrams behind.
+    is_behind: bool,
+}
+
+impl<M: Machine> Worker<M> {
+    pub(crate) fn new(
+        machine: M,
+        sockets: Vec<Arc<BoundSocket>>,
+        orders: OrderReceiver,
+        events: EventSender,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            machine,
+            poller: Poller::new(&sockets, orders.wake())?,
+            receiver: Receiver::new(),
+            egresses: sockets
+                .iter()
+                .map(|bound| Egress::new(SocketWire::new(Arc::clone(bound))))
+                .collect(),
+            sockets,
+            orders,
+            events,
+            batch: TransmitBatch::default(),
+            is_behind: false,
+        })
+    }
+
+    /// Runs until told to stop. A panic or an error of the poller is told to the control side.
+    pub(crate) fn run(mut self) {
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            while self.turn()? {}
+            io::Result::Ok(())
+        }));
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self
+                .events
+                .fail(format!("the packet worker cannot wait: {error}")),
+            Err(panic) => self
+                .events
+                .fail(format!("the packet worker panicked: {}", message(&*panic))),
+        }
+    }
+
+    fn turn(&mut self) -> io::Result<bool> {
+        self.poller.wait(self.patience())?;
+        self.is_behind = false;
+        let is_stopping = self.orders.is_stopping();
+        self.obey(is_stopping);
+        self.receive();
+        let now = Instant::now();
+        if self
+            .machine
+            .poll_timeout()
+            .is_some_and(|deadline| deadline <= now)
+        {
+            self.machine.handle_timeout(now);
+        }
+        self.transmit(now)?;
+        self.report();
+        Ok(!is_stopping)
+    }
+
+    /// How long there is nothing to do unless something comes.
+    fn patience(&self) -> Option<Duration> {
+        if self.is_behind || self.orders.is_stopping() {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.machine.poll_timeout()?;
+        Some(deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Carries out what the control side asked for; all of it before the end.
+    fn obey(&mut self, is_stopping: bool) {
+        if self.poller.is_woken() {
+            self.orders.clear_wake();
+        }
+        let mut obeyed = 0;
+        while is_stopping || obeyed < ORDERS_A_TURN {
+            let Some(order) = self.orders.take() else {
+                return;
+            };
+            self.carry_out(order);
+            obeyed += 1;
+        }
+        self.is_behind = true;
+    }
+
+    fn carry_out(&mut self, order: Order) {
+        let now = Instant::now();
+        match order {
+            Order::Command(command) => self.machine.handle_command(now, command),
+            Order::Snapshot(answer) => {
+                let snapshot = PlaneSnapshot {
+                    router: self.machine.snapshot(now),
+                    worker_cpu: system::thread_cpu_time(),
+                };
+                // Who asked may have given up.
+                let _ = answer.try_send(snapshot);
+            }
+        }
+    }
+
+    fn receive(&mut self) {
+        for index in 0..self.sockets.len() {
+            if self.poller.is_readable(index) {
+                self.receive_from(index);
+            }
+        }
+    }
+
+    fn receive_from(&mut self, index: usize) {
+        let Self {
+            machine,
+            receiver,
+            sockets,
+            ..
+        } = self;
+        for _ in 0..RECEIVES_A_TURN {
+            let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
+                machine.handle_datagrams(Instant::now(), datagrams);
+            });
+            match receipt {
+                Ok(receipt) => {
+                    if receipt.truncated > 0 {
+                        machine.count_drops(DropReason::Truncated, receipt.truncated);
+                    }
+                    if receipt.is_last {
+                        return;
+                    }
+                }
+                // Nothing there, or the error of an earlier send: the poller tells when more
+                // comes.
+                Err(_) => return,
+            }
+        }
+        self.is_behind = true;
+    }
+
+    fn transmit(&mut self, now: Instant) -> io::Result<()> {
+        for (index, egress) in self.egresses.iter_mut().enumerate() {
+            if egress.is_blocked() && self.poller.is_writable(index) {
+                egress.resume(now);
+            }
+        }
+        loop {
+            self.batch.clear();
+            let has_more = self.machine.poll_transmits(now, &mut self.batch);
+            for (index, egress) in self.egresses.iter_mut().enumerate() {
+                egress.send(now, &self.batch, index as u8);
+            }
+            if !has_more {
+                break;
+            }
+        }
+        for (index, egress) in self.egresses.iter_mut().enumerate() {
+            self.poller.watch_writable(index, egress.is_blocked())?;
+            let losses = egress.take_losses();
+            for (reason, packets) in [
+                (DropReason::SendQueueFull, losses.queue_full),
+                (DropReason::SendFailed, losses.failed),
+            ] {
+                if packets > 0 {
+                    self.machine.count_drops(reason, packets);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&mut self) {
+        let mut has_news = false;
+        while let Some(event) = self.machine.poll_event() {
+            match self.events.push(event) {
+                Handover::Queued => has_news = true,
+                Handover::QueueFull => {}
+                Handover::DtlsQueueFull => self.machine.count_drops(DropReason::DtlsQueueFull, 1),
+            }
+        }
+        if has_news {
+            self.events.signal();
+        }
+    }
+}
+
+fn message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("for no stated reason")
+}
