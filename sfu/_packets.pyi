@@ -12,19 +12,35 @@ from typing import Literal, final
 MediaKind = Literal["audio", "video"]
 CodecName = Literal["opus", "red", "pcmu", "pcma", "g722", "vp8", "vp9", "h264", "h265", "av1"]
 ExtensionName = Literal[
-    "mid", "rid", "repaired_rid", "audio_level", "absolute_send_time",
-    "transport_sequence_number", "absolute_capture_time", "playout_delay",
-    "video_orientation", "dependency_descriptor", "video_layers_allocation",
+    "mid",
+    "rid",
+    "repaired_rid",
+    "audio_level",
+    "absolute_send_time",
+    "transport_sequence_number",
+    "absolute_capture_time",
+    "playout_delay",
+    "video_orientation",
+    "dependency_descriptor",
+    "video_layers_allocation",
 ]
 SrtpProfile = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"]
 
 @final
 class CodecParameters:
     def __new__(
-        cls, *, codec: CodecName, payload_type: int, clock_rate: int,
-        rtx_payload_type: int | None = None, format: str = "",
-        nack: bool = False, pli: bool = False, fir: bool = False,
-        transport_cc: bool = False, remb: bool = False,
+        cls,
+        *,
+        codec: CodecName,
+        payload_type: int,
+        clock_rate: int,
+        rtx_payload_type: int | None = None,
+        format: str = "",
+        nack: bool = False,
+        pli: bool = False,
+        fir: bool = False,
+        transport_cc: bool = False,
+        remb: bool = False,
     ) -> CodecParameters: ...
 
 @final
@@ -32,7 +48,11 @@ class Plane:
     """The bound media sockets and the worker that serves them."""
 
     def __new__(
-        cls, bind: Sequence[tuple[str, int]], *, workers: int = 1, event_capacity: int = 65536,
+        cls,
+        bind: Sequence[tuple[str, int]],
+        *,
+        workers: int = 1,
+        event_capacity: int = 65536,
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
@@ -51,31 +71,63 @@ class Plane:
         """Stops and joins the worker, closes the sockets. Later commands do nothing."""
 
     def add_transport(
-        self, transport: int, *, local_ufrag: str, local_password: str, remote_ufrag: str,
-        remote_password: str, extensions: Sequence[tuple[int, ExtensionName]],
+        self,
+        transport: int,
+        *,
+        local_ufrag: str,
+        local_password: str,
+        remote_ufrag: str,
+        remote_password: str,
+        extensions: Sequence[tuple[int, ExtensionName]],
     ) -> None: ...
     def restart_ice(
-        self, transport: int, *, local_ufrag: str, local_password: str, remote_ufrag: str,
+        self,
+        transport: int,
+        *,
+        local_ufrag: str,
+        local_password: str,
+        remote_ufrag: str,
         remote_password: str,
     ) -> None: ...
     def set_extensions(self, transport: int, extensions: Sequence[tuple[int, ExtensionName]]) -> None: ...
     def set_keys(
-        self, transport: int, *, profile: SrtpProfile, local_key: bytes, local_salt: bytes,
-        remote_key: bytes, remote_salt: bytes,
+        self,
+        transport: int,
+        *,
+        profile: SrtpProfile,
+        local_key: bytes,
+        local_salt: bytes,
+        remote_key: bytes,
+        remote_salt: bytes,
     ) -> None: ...
     def send_dtls(self, transport: int, datagrams: Sequence[bytes]) -> None: ...
     def remove_transport(self, transport: int) -> None: ...
     def add_source(
-        self, source: int, *, transport: int, mid: str, kind: MediaKind,
-        codecs: Sequence[CodecParameters], rids: Sequence[str] = (),
-        announced: Sequence[tuple[int, int | None]] = (), room: int | None = None,
+        self,
+        source: int,
+        *,
+        transport: int,
+        mid: str,
+        kind: MediaKind,
+        codecs: Sequence[CodecParameters],
+        rids: Sequence[str] = (),
+        announced: Sequence[tuple[int, int | None]] = (),
+        room: int | None = None,
     ) -> None:
         """``rids`` highest layer first; ``announced`` pairs of (SSRC, its RTX SSRC)."""
     def set_forwarding(self, source: int, forwarding: bool) -> None: ...
     def remove_source(self, source: int) -> None: ...
     def add_slot(
-        self, slot: int, *, transport: int, mid: str, kind: MediaKind,
-        codecs: Sequence[CodecParameters], ssrc: int, rtx_ssrc: int | None, cname: str,
+        self,
+        slot: int,
+        *,
+        transport: int,
+        mid: str,
+        kind: MediaKind,
+        codecs: Sequence[CodecParameters],
+        ssrc: int,
+        rtx_ssrc: int | None,
+        cname: str,
         follows: tuple[int, int] | None = None,
     ) -> None:
         """``follows``: (room, position) of an audio slot that plays the room's loudest speakers."""
@@ -171,8 +223,15 @@ class SpeakingChanged:
     def speaking(self) -> bool: ...
 
 Event = (
-    TransportConnected | TransportMoved | TransportLost | DtlsReceived | SourceLayersChanged
-    | SlotSwitched | SlotUndecodable | AudioPositionsChanged | DominantSpeakerChanged
+    TransportConnected
+    | TransportMoved
+    | TransportLost
+    | DtlsReceived
+    | SourceLayersChanged
+    | SlotSwitched
+    | SlotUndecodable
+    | AudioPositionsChanged
+    | DominantSpeakerChanged
     | SpeakingChanged
 )
 

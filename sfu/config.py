@@ -91,6 +91,11 @@ def options() -> Iterator[Option]:
             )
 
 
+def choices(option: Option) -> tuple[str, ...]:
+    """The words that the option may be; none if it is not of that kind."""
+    return typing.get_args(option.type) if typing.get_origin(option.type) is Literal else ()
+
+
 def load(flags: Mapping[str, Raw], environment: Mapping[str, str]) -> Config:
     """The configuration in force. `flags` by option name (as in `auth_mode`), `config` among them."""
     known = {option.name: option for option in options()}
