@@ -1,0 +1,1 @@
+"""Real browsers behind one small interface: what a person does, and what their page then shows."""
