@@ -15,4 +15,5 @@ pub mod ids;
 pub mod router;
 pub mod snapshot;
 pub mod srtp;
+pub mod stun;
 pub mod transmit;
