@@ -26,7 +26,8 @@ pub(super) struct PacketId {
 /// Session keys of one direction, for RTP or for RTCP.
 pub(super) enum SessionKeys {
     Gcm(GcmKeys),
-    Cm(CmKeys),
+    /// Boxed: the HMAC state is 1.7 KiB.
+    Cm(Box<CmKeys>),
 }
 
 pub(super) struct GcmKeys {
@@ -70,14 +71,14 @@ impl SessionKeys {
                 key: LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key)?),
                 salt: master.derive(salt)?,
             }),
-            SrtpProfile::Aes128CmHmacSha1_80 => SessionKeys::Cm(CmKeys {
+            SrtpProfile::Aes128CmHmacSha1_80 => SessionKeys::Cm(Box::new(CmKeys {
                 cipher: EncryptingKey::ctr(UnboundCipherKey::new(&AES_128, &key)?)?,
                 salt: master.derive(salt)?,
                 authentication: hmac::Key::new(
                     hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
                     &master.derive::<20>(authentication)?,
                 ),
-            }),
+            })),
         })
     }
 

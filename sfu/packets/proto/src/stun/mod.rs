@@ -41,9 +41,9 @@ pub enum Role {
     Controlled(u64),
 }
 
-/// A short-term password with its HMAC state computed (RFC 8489 §9.1.1).
+/// A short-term password with its HMAC state computed (RFC 8489 §9.1.1), which is 1.7 KiB.
 #[derive(Clone)]
-pub struct StunKey(hmac::Key);
+pub struct StunKey(Box<hmac::Key>);
 
 impl StunKey {
     pub fn new(password: &str) -> Self {
