@@ -47,10 +47,8 @@ pub struct StunKey(Box<hmac::Key>);
 
 impl StunKey {
     pub fn new(password: &str) -> Self {
-        Self(hmac::Key::new(
-            hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
-            password.as_bytes(),
-        ))
+        let algorithm = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
+        Self(Box::new(hmac::Key::new(algorithm, password.as_bytes())))
     }
 
     /// MESSAGE-INTEGRITY over `message`, its length field replaced (RFC 8489 §14.5).
