@@ -1,5 +1,4 @@
 import signal
-import ssl
 
 import aiohttp
 import pytest
@@ -14,16 +13,12 @@ async def test_ready_line_names_a_url_that_answers(server: RunningServer):
 
 
 async def test_first_start_makes_a_certificate_and_the_next_keeps_it(tmp_path):
-    async with running_server("--data-dir", str(tmp_path), tls="auto") as first:
+    async with running_server(data_dir=tmp_path, tls="auto") as first:
         assert first.url.startswith("https://127.0.0.1:")
         certificate = (tmp_path / "https-certificate.pem").read_bytes()
-    async with running_server("--data-dir", str(tmp_path), tls="auto") as second:
-        trusting = ssl.create_default_context(cafile=tmp_path / "https-certificate.pem")
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(second.url + "healthz", ssl=trusting) as response,
-        ):
-            assert response.status == 200
+    async with running_server(data_dir=tmp_path, tls="auto") as second, aiohttp.ClientSession() as session:
+        response = await session.get(second.url + "healthz", ssl=second.client_tls)
+        assert response.status == 200
     assert (tmp_path / "https-certificate.pem").read_bytes() == certificate
     assert (tmp_path / "https-certificate.pem").stat().st_mode & 0o077 == 0
 

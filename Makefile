@@ -1,0 +1,118 @@
+# `make help` tells what there is. The environment is .venv; nothing is installed outside it and client/node_modules,
+# but for the browsers that `make test` drives.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV := $(BIN)/uv
+UV_VERSION := 0.13.9
+# The lock says which versions; --inexact keeps the project itself, which maturin has put there.
+UV_SYNC := $(UV) sync --quiet --frozen --no-install-project --inexact --no-default-groups
+CARGO := cargo
+MANIFEST := sfu/packets/Cargo.toml
+FUZZ_DIR := sfu/packets/fuzz
+FUZZ_SECONDS ?= 60
+CARGO_FUZZ_VERSION := 0.13.1
+
+RUST_SOURCES := $(shell find sfu/packets \( -name target -o -name fuzz \) -prune -o -type f -print)
+CLIENT_SOURCES := $(shell find client \( -name node_modules -o -name dist -o -name artifacts \) -prune -o -type f -print)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+	@echo
+	@echo '  SFU_… variables reach the server: SFU_PORT=9000 make serve. `.venv/bin/sfu serve --help` has them all.'
+
+# -- run ------------------------------------------------------------------------------------------
+
+.PHONY: serve
+serve: build ## Build what has changed and run the server
+	@exec $(BIN)/sfu serve
+
+.PHONY: build
+build: tools .venv/.packets sfu/web/static/index.html ## Build the packet path and the client if their sources changed
+
+.PHONY: wheel
+wheel: build ## Build dist/*.whl, which runs with neither Rust nor Node
+	@$(BIN)/maturin build --release --locked --out dist
+
+.PHONY: tools
+tools:
+	@PYTHON=$(PYTHON) .ci/tools build
+
+.venv/.uv:
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+.venv/.dependencies: uv.lock .venv/.uv | tools
+	@$(UV_SYNC) --group build
+	@touch $@
+
+.venv/.packets: $(RUST_SOURCES) pyproject.toml .venv/.dependencies | tools
+	@echo 'Building the packet path (Rust)'
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+client/node_modules/.installed: client/package.json client/package-lock.json | tools
+	@echo 'Installing what the client is built with'
+	@cd client && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+sfu/web/static/index.html: $(CLIENT_SOURCES) client/node_modules/.installed | tools
+	@echo 'Building the client (TypeScript)'
+	@cd client && npm run --silent build
+	@touch $@
+
+# -- check ----------------------------------------------------------------------------------------
+
+.venv/.development: uv.lock .venv/.dependencies
+	@$(UV_SYNC) --group dev
+	@touch $@
+
+.PHONY: test
+test: build .venv/.development ## Run every test: Rust, Python, TypeScript, real browsers
+	@.ci/tools browsers
+	$(CARGO) test --quiet --locked --workspace --manifest-path $(MANIFEST)
+	$(BIN)/python -m pytest
+	cd client && npm test --silent
+
+.PHONY: lint
+lint: build .venv/.development ## Check form, types and import direction in all three languages
+	@.ci/tools rust-lint
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/stubtest sfu._packets
+	$(BIN)/lint-imports
+	$(CARGO) fmt --all --check --manifest-path $(MANIFEST)
+	$(CARGO) clippy --quiet --locked --workspace --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	cd client && npx biome ci . && npx tsc --noEmit
+
+.PHONY: bench
+bench: build .venv/.development ## Measure the cost of forwarding and print it
+	$(CARGO) bench --quiet --locked --workspace --manifest-path $(MANIFEST)
+	$(BIN)/python -m pytest tests/bench --benchmark-only
+
+.PHONY: bench-hostile
+bench-hostile: build .venv/.development ## Measure what attackers cost others, beside an unharmed run
+	$(BIN)/python -m tests.bench.hostile
+
+.PHONY: fuzz
+fuzz: tools ## Feed noise to every parser, FUZZ_SECONDS (60) each
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
+	@# Sanitizers need a nightly compiler's flags; the stable one takes them when told that it may.
+	@for target in $$(RUSTC_BOOTSTRAP=1 $(CARGO) fuzz list --fuzz-dir $(FUZZ_DIR)); do \
+		echo "fuzz $$target, $(FUZZ_SECONDS) s"; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir $(FUZZ_DIR) $$target -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
+	done
+
+.PHONY: clean
+clean: ## Remove all that was built
+	rm -rf .venv sfu/packets/target sfu/packets/fuzz/target sfu/web/static sfu/_packets*.so client/node_modules dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache
