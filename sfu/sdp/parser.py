@@ -1,0 +1,400 @@
+"""Reads an offer (RFC 8866, 9429): text in, :class:`Offer` out, :class:`SdpError` for everything else.
+
+Time and memory are linear in the size, which is capped before anything is looked at. The lines that describe
+RTP make up nine tenths of a browser's offer and are the same in each of its 33 receive sections, so equal
+blocks of them are read once (146 kB of Chromium: 3 ms instead of 12). Lines of no use here, candidates among
+them (a lite agent sends no checks), are passed over. Knows no policy.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from sfu.limits import Limits
+from sfu.sdp.errors import SdpError, SdpProblem
+from sfu.sdp.model import (
+    Codec,
+    Direction,
+    Fingerprint,
+    HeaderExtension,
+    IceCredentials,
+    Media,
+    Offer,
+    Section,
+    Setup,
+)
+
+_CONTROL = re.compile(r"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]|\r(?!\n)")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,64}")  # RFC 8866 §9 `token`
+_RID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # RFC 8851 §10; longer ones do not fit one-byte extensions
+_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")  # RFC 8839 §5.4
+_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
+_MEDIA_LINE = re.compile(r"([a-z]{1,32}) (\d{1,5})(?:/\d{1,5})? ([A-Za-z0-9/]{1,32}) (\S.*)", re.ASCII)
+_RTPMAP = re.compile(r"(\d{1,3}) ([A-Za-z0-9._-]{1,64})/(\d{1,9})(?:/(\d{1,2}))?", re.ASCII)
+_PAYLOAD_LINE = re.compile(r"(\d{1,3}|\*) (.+)", re.ASCII)
+_EXTMAP = re.compile(r"(\d{1,5})(?:/(sendrecv|sendonly|recvonly|inactive))? (\S{1,256})(?: .*)?", re.ASCII)
+_PARAMETERS = re.compile(r"[\x20-\x7e]{0,1024}")  # what may be copied into an answer
+_HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*")
+
+# RFC 8122 §5; sha-1 and older prove nothing any more.
+_HASH_BYTES = {"sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
+# RFC 3551 §6: payload types that need no rtpmap.
+_STATIC = {
+    0: Codec(0, "pcmu", 8000),
+    8: Codec(8, "pcma", 8000),
+    9: Codec(9, "g722", 8000),
+}
+_MEDIA_PREFIXES = frozenset({"a=rtpm", "a=fmtp", "a=rtcp", "a=extm"})
+_DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
+_MAX_RIDS = 3  # libwebrtc's kMaxSimulcastStreams; Firefox and OBS send no more either
+_MAX_FORMATS = 128  # there are no more payload types
+
+
+def parse_offer(text: str, limits: Limits) -> Offer:
+    """Reads an offer that may have any content."""
+    _check_text(text, limits)
+    head, *blocks = text.replace("\r\n", "\n").split("\nm=")
+    if not blocks:
+        raise SdpError(SdpProblem.NO_MEDIA, "the offer has no m-line")
+    session = _read_session(head.split("\n"))
+    memo: dict[tuple[str, ...], Media] = {}
+    sections = tuple(_read_section(block.split("\n"), session, memo) for block in blocks)
+    return _join_sections(session, sections, limits)
+
+
+def _check_text(text: str, limits: Limits) -> None:
+    # A character has at least one byte, so the cheap test goes first and bounds the other one.
+    if len(text) > limits.sdp_bytes or len(text.encode("utf-8", "surrogatepass")) > limits.sdp_bytes:
+        raise SdpError(SdpProblem.TOO_LARGE, f"an offer has at most {limits.sdp_bytes} bytes")
+    if not text.startswith("v=0"):
+        raise SdpError(SdpProblem.MALFORMED, "a session description begins with v=0")
+    if text.count("\nm=") > limits.media_sections:
+        raise SdpError(SdpProblem.TOO_MANY_SECTIONS, f"an offer has at most {limits.media_sections} m-lines")
+    if _CONTROL.search(text):
+        raise SdpError(SdpProblem.MALFORMED, "control characters do not belong into a session description")
+
+
+@dataclass(slots=True)
+class _Session:
+    """Attributes above the first m-line, which hold for sections that have none of their own."""
+
+    ice: IceCredentials | None = None
+    fingerprints: tuple[Fingerprint, ...] = ()
+    setup: str | None = None
+    direction: Direction = "sendrecv"
+    bundle: tuple[str, ...] | None = None
+    mixed_extensions: bool = False
+
+
+@dataclass(slots=True)
+class _Attributes:
+    """Attributes of one level, those of RTP left out."""
+
+    flags: set[str] = field(default_factory=set)
+    values: dict[str, str] = field(default_factory=dict)
+    """First value of each; a second one of these names would be malformed, or is of no use."""
+    fingerprints: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    rids: list[str] = field(default_factory=list)
+    ssrcs: list[str] = field(default_factory=list)
+    ssrc_groups: list[str] = field(default_factory=list)
+
+
+def _read_session(lines: Sequence[str]) -> _Session:
+    found = _collect(lines)
+    return _Session(
+        ice=_credentials(found),
+        fingerprints=_fingerprints(found.fingerprints),
+        setup=found.values.get("setup"),
+        direction=_direction(found.flags, "sendrecv"),
+        bundle=_bundle(found.groups),
+        mixed_extensions="extmap-allow-mixed" in found.flags,
+    )
+
+
+def _collect(lines: Iterable[str]) -> _Attributes:
+    found = _Attributes()
+    repeated = {
+        "fingerprint": found.fingerprints,
+        "group": found.groups,
+        "rid": found.rids,
+        "ssrc": found.ssrcs,
+        "ssrc-group": found.ssrc_groups,
+    }
+    for line in lines:
+        if line[:2] != "a=":
+            _check_line(line)
+            continue
+        name, colon, value = line[2:].partition(":")
+        if not colon:
+            found.flags.add(name)
+        elif name in repeated:
+            repeated[name].append(value)
+        else:
+            found.values.setdefault(name, value)
+    return found
+
+
+def _check_line(line: str) -> None:
+    if line and (len(line) < 2 or line[1] != "=" or not line[0].isalpha()):
+        raise SdpError(SdpProblem.MALFORMED, f"not a line of a session description: {line[:20]!r}")
+
+
+def _bundle(groups: Iterable[str]) -> tuple[str, ...] | None:
+    for group in groups:
+        semantics, _, mids = group.partition(" ")
+        if semantics == "BUNDLE":
+            return tuple(mids.split())
+    return None
+
+
+def _direction(flags: set[str], default: Direction) -> Direction:
+    stated = flags & _DIRECTIONS
+    if len(stated) > 1:
+        raise SdpError(SdpProblem.MALFORMED, "a section has one direction")
+    return cast("Direction", stated.pop()) if stated else default
+
+
+def _credentials(found: _Attributes) -> IceCredentials | None:
+    ufrag, password = found.values.get("ice-ufrag"), found.values.get("ice-pwd")
+    if ufrag is None or password is None:
+        return None
+    if not _UFRAG.fullmatch(ufrag) or not _PASSWORD.fullmatch(password):
+        raise SdpError(SdpProblem.MALFORMED_ICE, "ice-ufrag has 4 to 256, ice-pwd 22 to 256 ice-chars")
+    return IceCredentials(ufrag, password)
+
+
+def _fingerprints(values: Iterable[str]) -> tuple[Fingerprint, ...]:
+    return tuple(_fingerprint(value) for value in values)
+
+
+def _fingerprint(value: str) -> Fingerprint:
+    algorithm, _, digest = value.strip().partition(" ")
+    algorithm, digest = algorithm.lower(), digest.strip()
+    size = _HASH_BYTES.get(algorithm)
+    if not _TOKEN.fullmatch(algorithm) or not _HEX_PAIRS.fullmatch(digest):
+        raise SdpError(
+            SdpProblem.MALFORMED_FINGERPRINT, "a fingerprint is a hash name and pairs of hex digits"
+        )
+    if size is not None and len(digest) != 3 * size - 1:
+        raise SdpError(SdpProblem.MALFORMED_FINGERPRINT, f"a {algorithm} fingerprint has {size} bytes")
+    return Fingerprint(algorithm, digest.upper())
+
+
+def _read_section(lines: list[str], session: _Session, memo: dict[tuple[str, ...], Media]) -> Section:
+    line = _MEDIA_LINE.fullmatch(lines[0])
+    if line is None:
+        raise SdpError(SdpProblem.MALFORMED, f"not an m-line: {lines[0][:40]!r}")
+    kind, port, protocol, format_list = line.groups()
+    formats = tuple(format_list.split())
+    if len(formats) > _MAX_FORMATS or not all(_TOKEN.fullmatch(name) for name in formats):
+        raise SdpError(SdpProblem.MALFORMED, "an m-line lists at most 128 formats, each a token")
+    rest = lines[1:]
+    found = _collect(line for line in rest if line[:6] not in _MEDIA_PREFIXES)
+    media_lines = tuple([line for line in rest if line[:6] in _MEDIA_PREFIXES])
+    return Section(
+        kind=kind,
+        protocol=protocol,
+        formats=formats,
+        mid=_mid(found.values.get("mid", "")),
+        direction=_direction(found.flags, session.direction),
+        media=_media((format_list, *media_lines), formats, kind, memo),
+        disabled=port.strip("0") == "" and "bundle-only" not in found.flags,
+        rtcp_mux="a=rtcp-mux" in media_lines or "a=rtcp-mux-only" in media_lines,
+        rtcp_reduced_size="a=rtcp-rsize" in media_lines,
+        mixed_extensions="a=extmap-allow-mixed" in media_lines,
+        rids=_simulcast(found),
+        ssrcs=_announced(found),
+        ice=_credentials(found),
+        fingerprints=_fingerprints(found.fingerprints),
+        setup=found.values.get("setup"),
+    )
+
+
+def _mid(value: str) -> str:
+    # RFC 8843 §14: the MID extension carries it, and its one-byte form holds 16 characters.
+    if value and (len(value) > 16 or not _TOKEN.fullmatch(value)):
+        raise SdpError(SdpProblem.MALFORMED, f"a mid is a token of at most 16 characters: {value[:20]!r}")
+    return value
+
+
+# -- RTP: rtpmap, fmtp, rtcp-fb, extmap -------------------------------------------------------------
+
+
+def _media(
+    key: tuple[str, ...], formats: tuple[str, ...], kind: str, memo: dict[tuple[str, ...], Media]
+) -> Media:
+    if kind not in ("audio", "video"):
+        return Media((), ())
+    known = memo.get(key)
+    if known is None:
+        known = memo[key] = _read_media(formats, key[1:])
+    return known
+
+
+def _read_media(formats: tuple[str, ...], lines: tuple[str, ...]) -> Media:
+    maps: dict[int, Codec] = {}
+    parameters: dict[str, str] = {}
+    feedback: dict[str, list[str]] = {}
+    extensions: list[HeaderExtension] = []
+    for line in lines:
+        name, _, value = line[2:].partition(":")
+        if name == "rtpmap":
+            codec = _rtpmap(value)
+            maps[codec.payload_type] = codec
+        elif name == "fmtp":
+            payload_type, text = _payload_line(value)
+            parameters[payload_type] = text
+        elif name == "rtcp-fb":
+            payload_type, text = _payload_line(value)
+            feedback.setdefault(payload_type, []).append(text)
+        elif name == "extmap":
+            extensions.append(_extmap(value))
+    codecs = (_codec(name, maps, parameters, feedback) for name in dict.fromkeys(formats))
+    return Media(tuple(codec for codec in codecs if codec is not None), tuple(extensions))
+
+
+def _rtpmap(value: str) -> Codec:
+    match = _RTPMAP.fullmatch(value.rstrip())
+    if match is None or int(match[1]) > 127:
+        raise SdpError(SdpProblem.MALFORMED, f"not an rtpmap: {value[:40]!r}")
+    return Codec(int(match[1]), match[2].lower(), int(match[3]), int(match[4] or 1))
+
+
+def _payload_line(value: str) -> tuple[str, str]:
+    match = _PAYLOAD_LINE.fullmatch(value)
+    if match is None or not _PARAMETERS.fullmatch(match[2]):
+        raise SdpError(SdpProblem.MALFORMED, f"not an fmtp or rtcp-fb: {value[:40]!r}")
+    return match[1], match[2].strip()
+
+
+def _extmap(value: str) -> HeaderExtension:
+    match = _EXTMAP.fullmatch(value)
+    if match is None:
+        raise SdpError(SdpProblem.MALFORMED, f"not an extmap: {value[:40]!r}")
+    return HeaderExtension(int(match[1]), match[3], cast("Direction", match[2] or "sendrecv"))
+
+
+def _codec(
+    format_name: str, maps: dict[int, Codec], parameters: dict[str, str], feedback: dict[str, list[str]]
+) -> Codec | None:
+    if not format_name.isascii() or not format_name.isdigit() or len(format_name) > 3:
+        raise SdpError(SdpProblem.MALFORMED, f"not a payload type: {format_name[:20]!r}")
+    payload_type = int(format_name)
+    codec = maps.get(payload_type) or _STATIC.get(payload_type)
+    if codec is None:
+        return None
+    return Codec(
+        payload_type,
+        codec.name,
+        codec.clock_rate,
+        codec.channels,
+        parameters.get(format_name, ""),
+        tuple(feedback.get(format_name, ())) + tuple(feedback.get("*", ())),
+    )
+
+
+# -- simulcast and SSRCs ----------------------------------------------------------------------------
+
+
+def _simulcast(found: _Attributes) -> tuple[str, ...]:
+    """What `a=simulcast` sends and `a=rid` describes, the first alternative of each (RFC 8853 §5.1)."""
+    sent = {
+        rid
+        for rid, direction, *_ in (value.split() for value in found.rids if " " in value.strip())
+        if direction == "send"
+    }
+    words = found.values.get("simulcast", "").split()
+    if "send" not in words[:-1]:
+        return ()
+    streams = words[words.index("send") + 1].removeprefix("rid=").split(";")
+    rids = [stream.split(",", 1)[0].removeprefix("~") for stream in streams]
+    if not all(_RID.fullmatch(rid) for rid in rids):
+        raise SdpError(SdpProblem.MALFORMED, "a rid has 1 to 16 letters, digits, - or _")
+    return tuple(dict.fromkeys(rid for rid in rids if rid in sent))[:_MAX_RIDS]
+
+
+def _announced(found: _Attributes) -> tuple[tuple[int, int | None], ...]:
+    repairs: dict[int, int] = {}
+    for group in found.ssrc_groups:
+        semantics, *members = group.split() or [""]
+        if semantics == "FID" and len(members) == 2:
+            repairs[_ssrc(members[0])] = _ssrc(members[1])
+    ssrcs = dict.fromkeys(_ssrc(value.split(" ", 1)[0]) for value in found.ssrcs)
+    retransmissions = set(repairs.values())
+    return tuple((ssrc, repairs.get(ssrc)) for ssrc in ssrcs if ssrc not in retransmissions)
+
+
+def _ssrc(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 10 or int(text) > 0xFFFFFFFF:
+        raise SdpError(SdpProblem.MALFORMED, f"not an SSRC: {text[:20]!r}")
+    return int(text)
+
+
+# -- the whole --------------------------------------------------------------------------------------
+
+
+def _join_sections(session: _Session, sections: tuple[Section, ...], limits: Limits) -> Offer:
+    bundle = _check_bundle(session, sections)
+    # RFC 8843 §7.3.1: the transport of the group is that of its first section; the others repeat it.
+    carrier = next(section for section in sections if section.mid in bundle)
+    ice = carrier.ice or session.ice
+    if ice is None:
+        raise SdpError(SdpProblem.MISSING_ICE, "the offer has no ice-ufrag and ice-pwd")
+    announced = sum(
+        1 if repair is None else 2
+        for section in sections
+        for _, repair in section.ssrcs
+        if section.direction != "recvonly"
+    )
+    if announced > limits.inbound_ssrcs:
+        raise SdpError(SdpProblem.TOO_MANY_SSRCS, f"a peer sends at most {limits.inbound_ssrcs} SSRCs")
+    return Offer(
+        ice=ice,
+        fingerprints=_usable(carrier.fingerprints or session.fingerprints),
+        setup=_setup(carrier.setup or session.setup),
+        bundle=bundle,
+        mixed_extensions=session.mixed_extensions,
+        sections=sections,
+    )
+
+
+def _check_bundle(session: _Session, sections: tuple[Section, ...]) -> frozenset[str]:
+    mids = [section.mid for section in sections if section.mid]
+    if len(set(mids)) != len(mids):
+        raise SdpError(SdpProblem.DUPLICATE_MID, "two m-sections have the same mid")
+    bundle = frozenset(session.bundle or ()).intersection(mids)
+    if not bundle:
+        raise SdpError(SdpProblem.NO_BUNDLE, "all media travels in one BUNDLE group")
+    for section in sections:
+        if (
+            section.mid in bundle
+            and section.kind in ("audio", "video")
+            and not section.disabled
+            and not section.rtcp_mux
+        ):
+            raise SdpError(SdpProblem.NO_RTCP_MUX, "all media travels with rtcp-mux")
+    return bundle
+
+
+def _usable(fingerprints: tuple[Fingerprint, ...]) -> tuple[Fingerprint, ...]:
+    if not fingerprints:
+        raise SdpError(SdpProblem.MISSING_FINGERPRINT, "the offer has no certificate fingerprint")
+    usable = tuple(entry for entry in fingerprints if entry.algorithm in _HASH_BYTES)
+    if not usable:
+        names = ", ".join(sorted({entry.algorithm for entry in fingerprints}))
+        raise SdpError(
+            SdpProblem.UNSUPPORTED_FINGERPRINT, f"no fingerprint of a known strong hash, only {names}"
+        )
+    return usable
+
+
+def _setup(value: str | None) -> Setup:
+    if value is None:
+        return "active"  # RFC 4145 §4.1
+    if value not in ("active", "passive", "actpass"):
+        raise SdpError(
+            SdpProblem.UNSUPPORTED_SETUP, f"setup is active, passive or actpass, not {value[:20]!r}"
+        )
+    return cast("Setup", value)
