@@ -1,1 +1,37 @@
 //! PyO3 only: converts and hands over; no decision about media.
+//!
+//! `plane` takes commands down, `events` and `snapshot` bring answers up, `arguments` refuses
+//! what has the wrong form. The contract is `sfu/_packets.pyi`; packets never cross.
+
+mod aliases;
+mod arguments;
+mod events;
+mod names;
+mod plane;
+mod snapshot;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _packets {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::arguments::CodecParameters;
+    #[pymodule_export]
+    use crate::events::{
+        AudioPositionsChanged, DominantSpeakerChanged, DtlsReceived, SlotSwitched, SlotUndecodable,
+        SourceLayersChanged, SpeakingChanged, TransportConnected, TransportLost, TransportMoved,
+    };
+    #[pymodule_export]
+    use crate::plane::Plane;
+    #[pymodule_export]
+    use crate::snapshot::{
+        LayerSnapshot, SlotSnapshot, Snapshot, SourceSnapshot, TransportSnapshot,
+    };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::aliases::add(module)
+    }
+}

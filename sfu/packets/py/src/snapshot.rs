@@ -1,0 +1,182 @@
+//! The packet path's counters as Python classes.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
+use sfu_io::PlaneSnapshot;
+use sfu_proto::snapshot;
+
+use crate::arguments::host_and_port;
+use crate::names::codec_name;
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct Snapshot {
+    datagrams_received: u64,
+    bytes_received: u64,
+    datagrams_sent: u64,
+    bytes_sent: u64,
+    drops: Py<PyDict>,
+    events_dropped: u64,
+    worker_cpu_s: f64,
+    transports: Py<PyList>,
+    sources: Py<PyList>,
+    slots: Py<PyList>,
+}
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct TransportSnapshot {
+    transport: u64,
+    remote: Option<(String, u16)>,
+    has_keys: bool,
+    packets_received: u64,
+    packets_sent: u64,
+    bytes_received: u64,
+    bytes_sent: u64,
+    round_trip_time_s: Option<f64>,
+    remb_bps: Option<u64>,
+}
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct SourceSnapshot {
+    source: u64,
+    codec: Option<&'static str>,
+    forwarding: bool,
+    layers: Py<PyList>,
+}
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct LayerSnapshot {
+    layer: u8,
+    ssrc: u32,
+    active: bool,
+    packets: u64,
+    bytes: u64,
+    lost: i64,
+    repaired: u64,
+    duplicates: u64,
+    jitter_s: f64,
+    keyframes: u64,
+    nacks_sent: u64,
+    plis_sent: u64,
+    bitrate_bps: u64,
+    frames: u64,
+    width: u16,
+    height: u16,
+}
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct SlotSnapshot {
+    slot: u64,
+    source: Option<u64>,
+    layer: u8,
+    wanted: Option<u64>,
+    packets: u64,
+    bytes: u64,
+    retransmitted: u64,
+    nacks_received: u64,
+    plis_received: u64,
+    switches: u64,
+    bitrate_bps: u64,
+    fraction_lost: f64,
+    lost: i64,
+    jitter_s: f64,
+}
+
+pub(crate) fn to_python(py: Python<'_>, taken: PlaneSnapshot) -> PyResult<Snapshot> {
+    let router = taken.router;
+    let drops = PyDict::new(py);
+    for (reason, count) in router.drops {
+        drops.set_item(reason.label(), count)?;
+    }
+    Ok(Snapshot {
+        datagrams_received: router.datagrams_received,
+        bytes_received: router.bytes_received,
+        datagrams_sent: router.datagrams_sent,
+        bytes_sent: router.bytes_sent,
+        drops: drops.unbind(),
+        events_dropped: router.events_dropped,
+        worker_cpu_s: taken.worker_cpu.as_secs_f64(),
+        transports: list(py, router.transports, |_, transport| {
+            Ok(transport_to_python(transport))
+        })?,
+        sources: list(py, router.sources, source_to_python)?,
+        slots: list(py, router.slots, |_, slot| Ok(slot_to_python(slot)))?,
+    })
+}
+
+fn list<'py, From, To>(
+    py: Python<'py>,
+    from: Vec<From>,
+    convert: impl Fn(Python<'py>, From) -> PyResult<To>,
+) -> PyResult<Py<PyList>>
+where
+    To: pyo3::PyClass + Into<PyClassInitializer<To>>,
+{
+    let list = PyList::empty(py);
+    for item in from {
+        list.append(Bound::new(py, convert(py, item)?)?)?;
+    }
+    Ok(list.unbind())
+}
+
+fn transport_to_python(from: snapshot::TransportSnapshot) -> TransportSnapshot {
+    TransportSnapshot {
+        transport: from.transport.0,
+        remote: from.remote.map(host_and_port),
+        has_keys: from.has_keys,
+        packets_received: from.packets_received,
+        packets_sent: from.packets_sent,
+        bytes_received: from.bytes_received,
+        bytes_sent: from.bytes_sent,
+        round_trip_time_s: from.round_trip_time_s,
+        remb_bps: from.remb_bps,
+    }
+}
+
+fn source_to_python(py: Python<'_>, from: snapshot::SourceSnapshot) -> PyResult<SourceSnapshot> {
+    Ok(SourceSnapshot {
+        source: from.source.0,
+        codec: from.codec.map(codec_name),
+        forwarding: from.forwarding,
+        layers: list(py, from.layers, |_, layer| Ok(layer_to_python(layer)))?,
+    })
+}
+
+fn layer_to_python(from: snapshot::LayerSnapshot) -> LayerSnapshot {
+    LayerSnapshot {
+        layer: from.layer,
+        ssrc: from.ssrc,
+        active: from.active,
+        packets: from.packets,
+        bytes: from.bytes,
+        lost: from.lost,
+        repaired: from.repaired,
+        duplicates: from.duplicates,
+        jitter_s: from.jitter_s,
+        keyframes: from.keyframes,
+        nacks_sent: from.nacks_sent,
+        plis_sent: from.plis_sent,
+        bitrate_bps: from.bitrate_bps,
+        frames: from.frames,
+        width: from.width,
+        height: from.height,
+    }
+}
+
+fn slot_to_python(from: snapshot::SlotSnapshot) -> SlotSnapshot {
+    SlotSnapshot {
+        slot: from.slot.0,
+        source: from.source.map(|source| source.0),
+        layer: from.layer,
+        wanted: from.wanted.map(|source| source.0),
+        packets: from.packets,
+        bytes: from.bytes,
+        retransmitted: from.retransmitted,
+        nacks_received: from.nacks_received,
+        plis_received: from.plis_received,
+        switches: from.switches,
+        bitrate_bps: from.bitrate_bps,
+        fraction_lost: from.fraction_lost,
+        lost: from.lost,
+        jitter_s: from.jitter_s,
+    }
+}
