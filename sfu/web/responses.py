@@ -57,7 +57,6 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Server": "sfu",
 }
 # After this many seconds a turned-away client may ask again: a full room or a draining server needs a while.
 _RETRY_AFTER_S = 5
@@ -67,6 +66,8 @@ async def add_security_headers(_: web.Request, response: web.StreamResponse) -> 
     """For `app.on_response_prepare`: what a handler has set itself stays."""
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    # aiohttp's own tells versions.
+    response.headers["Server"] = "sfu"
 
 
 @web.middleware
