@@ -5,11 +5,15 @@
 //! over the master key (RFC 5764 §4.2); nothing is allocated for a packet. Knows no RTP
 //! beyond the fixed header: how long the clear header is, the caller says.
 
+mod cm;
+mod gcm;
 mod kdf;
 mod keys;
 mod receiver;
 mod replay;
 mod sender;
+#[cfg(test)]
+mod vectors;
 
 pub use receiver::{SrtpReceiver, Unprotected};
 pub use sender::SrtpSender;

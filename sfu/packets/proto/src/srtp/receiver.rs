@@ -57,7 +57,7 @@ impl SrtpReceiver {
         let index = self.rtp_index(ssrc, sequence_number)?;
         let len = self
             .rtp
-            .open_rtp(packet, header_len, PacketId { ssrc, index })
+            .open_rtp(packet, header_len, PacketId::rtp(ssrc, index))
             .map_err(|_| DropReason::SrtpAuthentication)?;
         self.rtp_streams.insert(ssrc, index);
         Ok(Unprotected { len, index })
@@ -80,7 +80,7 @@ impl SrtpReceiver {
             .rtcp
             .open_rtcp(packet, id, trailer.to_be_bytes())
             .map_err(|_| DropReason::SrtpAuthentication)?;
-        self.rtcp_streams.insert(ssrc, id.index);
+        self.rtcp_streams.insert(ssrc, id.index());
         Ok(len)
     }
 
@@ -103,11 +103,11 @@ impl SrtpReceiver {
             // Both profiles negotiate encrypted SRTCP (RFC 5764 §4.1.2).
             return Err(DropReason::SrtpAuthentication);
         }
-        let index = u64::from(trailer & !RTCP_ENCRYPTED);
+        let id = PacketId::rtcp(ssrc, trailer & !RTCP_ENCRYPTED);
         match self.rtcp_streams.get(ssrc) {
-            Some(window) if !window.is_fresh(index) => Err(DropReason::SrtpReplayed),
+            Some(window) if !window.is_fresh(id.index()) => Err(DropReason::SrtpReplayed),
             None if !self.rtcp_streams.has_room() => Err(DropReason::TooManySsrcs),
-            _ => Ok(PacketId { ssrc, index }),
+            _ => Ok(id),
         }
     }
 }

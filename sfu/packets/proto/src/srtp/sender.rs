@@ -49,7 +49,7 @@ impl SrtpSender {
         let ssrc = read_u32(packet, 8).ok_or(SrtpError::PacketLength)?;
         let index = (u64::from(roc) << 16) | u64::from(sequence_number);
         self.rtp
-            .seal_rtp(arena, start, header_len, PacketId { ssrc, index })
+            .seal_rtp(arena, start, header_len, PacketId::rtp(ssrc, index))
     }
 
     /// Encrypts the compound RTCP packet `arena[start..]` in place and appends index and tag.
@@ -59,10 +59,7 @@ impl SrtpSender {
         }
         let packet = arena.get(start..).ok_or(SrtpError::PacketLength)?;
         let ssrc = read_u32(packet, RTCP_HEADER - 4).ok_or(SrtpError::PacketLength)?;
-        let id = PacketId {
-            ssrc,
-            index: self.rtcp_index.into(),
-        };
+        let id = PacketId::rtcp(ssrc, self.rtcp_index);
         let trailer = (RTCP_ENCRYPTED | self.rtcp_index).to_be_bytes();
         self.rtcp.seal_rtcp(arena, start, id, trailer)?;
         self.rtcp_index += 1;

@@ -1,0 +1,181 @@
+//! Random and mutated input reaches every parser; none panics, hangs or contradicts itself.
+//! The fuzz targets go deeper; these are quick, seeded, and run with every `cargo test`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Instant;
+
+use sfu_proto::codecs::{describe, rewrite};
+use sfu_proto::command::{Codec, IceCredentials, SrtpProfile};
+use sfu_proto::demux::classify;
+use sfu_proto::ice::IceTable;
+use sfu_proto::ids::TransportId;
+use sfu_proto::srtp::{SrtpReceiver, SrtpSender, master_salt_length};
+use sfu_proto::stun::{BindingRequest, Message, Role, StunKey};
+use sfu_proto::transmit::{Path, TransmitBatch};
+
+const ROUNDS: usize = 20_000;
+
+const CODECS: [Codec; 10] = [
+    Codec::Opus,
+    Codec::Red,
+    Codec::Pcmu,
+    Codec::Pcma,
+    Codec::G722,
+    Codec::Vp8,
+    Codec::Vp9,
+    Codec::H264,
+    Codec::H265,
+    Codec::Av1,
+];
+
+/// xorshift64*: the tests must be the same on every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 16) as usize % bound
+    }
+
+    fn bytes(&mut self, longest: usize) -> Vec<u8> {
+        let length = self.below(longest + 1);
+        (0..length).map(|_| self.next() as u8).collect()
+    }
+
+    /// Flips, cuts, extends or repeats.
+    fn mutate(&mut self, data: &mut Vec<u8>) {
+        for _ in 0..=self.below(4) {
+            let position = self.below(data.len().max(1));
+            match self.below(5) {
+                0 => data.truncate(position),
+                1 => data.extend(self.bytes(8)),
+                2 if !data.is_empty() => data[position] = [0, 0xff, 0x7f, 0x80][self.below(4)],
+                3 if !data.is_empty() => data[position] ^= 1 << self.below(8),
+                _ => data.extend_from_within(position..),
+            }
+            data.truncate(1500);
+        }
+    }
+}
+
+fn credentials() -> IceCredentials {
+    IceCredentials {
+        local_ufrag: "ufrag".into(),
+        local_password: "password".into(),
+        remote_ufrag: "peer".into(),
+        remote_password: "secret".into(),
+    }
+}
+
+fn check() -> Vec<u8> {
+    let mut data = Vec::new();
+    let request = BindingRequest {
+        transaction_id: [5; 12],
+        username: "ufrag:peer",
+        priority: 1,
+        use_candidate: true,
+        role: Role::Controlling(5),
+    };
+    request.encode(&mut data, &StunKey::new("password"));
+    data
+}
+
+#[test]
+fn demux() {
+    let mut random = Random(1);
+    for _ in 0..ROUNDS {
+        let data = random.bytes(40);
+        assert_eq!(classify(&data), classify(&data));
+    }
+}
+
+#[test]
+fn stun_and_ice() {
+    let mut random = Random(2);
+    let now = Instant::now();
+    let mut table = IceTable::new(1);
+    table.add(now, TransportId(1), credentials());
+    let path = Path {
+        socket: 0,
+        local: None,
+        remote: "192.0.2.1:9".parse().unwrap(),
+    };
+    let mut out = TransmitBatch::default();
+    for round in 0..ROUNDS {
+        let mut data = if round % 2 == 0 {
+            check()
+        } else {
+            random.bytes(200)
+        };
+        random.mutate(&mut data);
+        let is_authentic = Message::parse(&data)
+            .is_ok_and(|message| message.is_authentic(&StunKey::new("password")));
+        out.clear();
+        let handled = table.handle(now, path, &data, &mut out);
+        assert!(handled.is_err() || is_authentic);
+    }
+}
+
+#[test]
+fn srtp() {
+    let mut random = Random(3);
+    for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
+        let salt = vec![1; master_salt_length(profile)];
+        let sender = SrtpSender::new(profile, &[1; 16], &salt).unwrap();
+        let mut receiver = SrtpReceiver::new(profile, &[1; 16], &salt).unwrap();
+        for _ in 0..ROUNDS {
+            let mut genuine = vec![0x80; 12];
+            genuine.extend(random.bytes(60));
+            sender.protect_rtp(&mut genuine, 0, 12, 0).unwrap();
+            let mut packet = genuine.clone();
+            random.mutate(&mut packet);
+            let is_changed = packet != genuine;
+            let header_len = random.below(40);
+            let taken = receiver.unprotect_rtp(&mut packet.clone(), header_len);
+            assert!(taken.is_err() || !is_changed);
+            assert!(receiver.unprotect_rtcp(&mut packet).is_err());
+        }
+    }
+}
+
+#[test]
+fn codec_descriptors() {
+    let mut random = Random(4);
+    for codec in CODECS {
+        for _ in 0..ROUNDS {
+            let mut payload = random.bytes(48);
+            random.mutate(&mut payload);
+            let described = describe(codec, &payload);
+            let length = payload.len();
+            let [picture_id, tl0_picture_index] = [random.next() as u16, random.next() as u16];
+            rewrite(
+                codec,
+                &mut payload,
+                Some(picture_id),
+                Some(tl0_picture_index as u8),
+            );
+            assert_eq!(payload.len(), length);
+            let Ok(before) = described else { continue };
+            let after = describe(codec, &payload).unwrap();
+            assert_eq!(after.keyframe, before.keyframe);
+            assert_eq!(
+                after.tl0_picture_index.is_some(),
+                before.tl0_picture_index.is_some()
+            );
+            if let Some(index) = after.tl0_picture_index {
+                assert_eq!(index, tl0_picture_index as u8);
+            }
+            let Some(id) = after.picture_id else { continue };
+            let mask = if id.is_15_bit { 0x7fff } else { 0x7f };
+            assert_eq!(id.value, picture_id & mask);
+            assert_eq!(before.picture_id.map(|id| id.is_15_bit), Some(id.is_15_bit));
+        }
+    }
+}
