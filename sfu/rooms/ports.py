@@ -3,6 +3,7 @@
 Rooms decide *what* is shown to whom; media decides *how* (layer, keyframe, bandwidth).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NewType, Protocol
 
@@ -21,6 +22,18 @@ class TileSize:
     stage: bool = False
 
 
+class RoomMediaListener(Protocol):
+    """What media tells of a room; ids are plain ints there."""
+
+    def on_audio_positions(self, sources: Sequence[int | None]) -> None:
+        """Which source each audio position forwards now."""
+        ...
+
+    def on_dominant(self, source: int | None) -> None: ...
+
+    def on_speaking(self, source: int, speaking: bool) -> None: ...
+
+
 class Media(Protocol):
     """Implemented by :class:`sfu.media.plane.MediaPlane`; faked in the rooms' tests.
 
@@ -30,6 +43,8 @@ class Media(Protocol):
     def open_room(self) -> MediaRoomId:
         """A new competition for audio positions (loudest speakers)."""
         ...
+
+    def set_room_listener(self, room: MediaRoomId, listener: RoomMediaListener) -> None: ...
 
     def close_room(self, room: MediaRoomId) -> None: ...
 
