@@ -5,14 +5,13 @@ Asks media to show only what changed. Who plays in which order is decided in :mo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from sfu.errors import NotFound
 from sfu.rooms.participant import Participant
 from sfu.rooms.ports import Media, SlotId, SourceId, TransportId
-from sfu.rooms.stage import playlist
+from sfu.rooms.stage import beside, playlist
 from sfu.rooms.track import MediaKind, Track
-
-_KINDS: Sequence[MediaKind] = ("video", "audio")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -57,17 +56,23 @@ class Audience:
 
     def follow(self, participants: Sequence[Participant], dominant: Track | None) -> None:
         """What is to be played may have changed: once per distinct wish, then slot by slot."""
-        playlists: dict[tuple[MediaKind, str | None], list[Track]] = {}
+        playlists: dict[str | None, tuple[list[Track], list[Track]]] = {}
         for viewer in self._viewers.values():
-            for kind in _KINDS:
-                key = (kind, viewer.play)
-                if key not in playlists:
-                    playlists[key] = playlist(participants, dominant, kind, viewer.play)
-                self._show(viewer, viewer.slots.get(kind, ()), playlists[key])
+            if viewer.play not in playlists:
+                playlists[viewer.play] = (
+                    playlist(participants, dominant, "video", viewer.play),
+                    playlist(participants, dominant, "audio", viewer.play),
+                )
+            self._arrange(viewer, *playlists[viewer.play])
 
-    def _show(self, viewer: Viewer, slots: Sequence[SlotId], tracks: Sequence[Track]) -> None:
-        for index, slot in enumerate(slots):
-            source = tracks[index].media if index < len(tracks) else None
+    def _arrange(self, viewer: Viewer, pictures: Sequence[Track], sounds: Sequence[Track]) -> None:
+        video, audio = viewer.slots.get("video", ()), viewer.slots.get("audio", ())
+        self._show(viewer, video, pictures)
+        self._show(viewer, audio, beside(pictures[: len(video)], sounds, len(audio)))
+
+    def _show(self, viewer: Viewer, slots: Sequence[SlotId], tracks: Sequence[Track | None]) -> None:
+        for slot, track in zip_longest(slots, tracks[: len(slots)]):
+            source = track.media if track is not None else None
             if viewer.shown.get(slot) == source:
                 continue
             self._media.show(slot, source)

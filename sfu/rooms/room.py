@@ -20,8 +20,9 @@ from sfu.rooms.participant import Participant, ParticipantKind
 from sfu.rooms.permissions import Role
 from sfu.rooms.ports import Media, SlotId, SourceId, TransportId
 from sfu.rooms.speakers import Speakers
+from sfu.rooms.stage import playlist
 from sfu.rooms.subscription import View
-from sfu.rooms.track import Track, TrackId, TrackSource
+from sfu.rooms.track import MediaKind, Track, TrackId, TrackSource
 from sfu.rooms.tracks import Tracks
 from sfu.rooms.watching import Watching
 
@@ -96,6 +97,10 @@ class Room:
         if participant is None:
             raise NotFound("No such participant.")
         return participant
+
+    def playing(self, kind: MediaKind, play: str | None) -> list[Track]:
+        """What a viewer would be shown now, the most wanted first; see :mod:`sfu.rooms.stage`."""
+        return playlist(self.participants, self._speakers.dominant, kind, play)
 
     def describe(self) -> RoomDescription:
         speakers = self._speakers.now()

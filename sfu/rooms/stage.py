@@ -15,6 +15,13 @@ _ORDER: Mapping[MediaKind, Sequence[TrackSource]] = {
     "audio": ("microphone", "screen_audio"),
 }
 
+# Faces take their voices first. A screen takes its sharer's voice, if no face did, before its own sound.
+_PAIRINGS: Sequence[Mapping[TrackSource, TrackSource]] = (
+    {"camera": "microphone"},
+    {"screen": "microphone"},
+    {"screen": "screen_audio"},
+)
+
 
 def playlist(
     participants: Sequence[Participant], dominant: Track | None, kind: MediaKind, play: str | None = None
@@ -26,6 +33,24 @@ def playlist(
     tracks = _playing(participants, kind)
     stage = _stage(participants, dominant, tracks)
     return tracks if stage is None else [stage, *(track for track in tracks if track is not stage)]
+
+
+def beside(pictures: Sequence[Track], sounds: Sequence[Track], seats: int) -> list[Track | None]:
+    """The sound for each audio slot: that of the picture in the video slot of its index, where there is one.
+
+    Browsers sync an index' pair (DESIGN §1). Seats without a pair take the remaining sounds in their order.
+    """
+    waiting = {(track.participant, track.source): track for track in sounds}
+    seated: list[Track | None] = [None] * seats
+    for wanted in _PAIRINGS:
+        for seat, picture in enumerate(pictures[:seats]):
+            if seated[seat] is not None or picture.source not in wanted:
+                continue
+            sound = waiting.get((picture.participant, wanted[picture.source]))
+            if sound is not None:
+                seated[seat] = waiting.pop((sound.participant, sound.source))
+    rest = iter(list(waiting.values()))
+    return [track if track is not None else next(rest, None) for track in seated]
 
 
 def find(participants: Iterable[Participant], name_or_id: str) -> Participant | None:

@@ -85,6 +85,28 @@ def test_sharer_is_heard_with_the_screen() -> None:
     assert _shown(world, viewer, "audio") == [sound, first]
 
 
+def test_each_picture_has_its_own_sound_at_its_index() -> None:
+    world = World()
+    ada, bob, cleo = world.join("Ada"), world.join("Bob"), world.join("Cleo")
+    world.publish(ada)
+    for one in (bob, cleo):
+        world.publish(one, "microphone")
+    world.publish(bob)
+    viewer = _view(world, video=2, audio=3)
+    assert _shown(world, viewer, "audio") == [f"{cleo.id}-microphone", f"{bob.id}-microphone", None]
+
+
+def test_face_keeps_its_voice_beside_its_own_screen() -> None:
+    world = World()
+    ada = world.join()
+    camera, voice = world.publish(ada), world.publish(ada, "microphone")
+    screen, sound = world.publish(ada, "screen"), world.publish(ada, "screen_audio")
+    viewer = _view(world, video=2, audio=2)
+    assert _shown(world, viewer) == [screen, camera]
+    assert _shown(world, viewer, "audio") == [sound, voice]
+    assert [track.id for track in world.room.playing("video", None)] == [screen, camera]
+
+
 @pytest.mark.parametrize("by_id", [True, False])
 def test_named_participant_alone_is_played(by_id: bool) -> None:
     world = World()
