@@ -1,0 +1,147 @@
+"""Which simulcast layer a slot should get, from the size at which its picture is shown. Pure.
+
+The packet path takes the nearest layer that carries packets; here is only said which one would be right, and
+said again when the layers or their resolutions turn out different. Layers are indices into the source's rids,
+0 the highest. Knows no bandwidth: what a subscriber's network can take is decided in the packet path.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Resolution = tuple[int, int]
+Change = tuple[int, int, int]
+"""Slot, source, layer."""
+
+# A picture enlarged by a third looks the same on a screen to most eyes; the next layer costs four times as
+# much.
+ENOUGH = 0.75
+# What browsers send by default, until a keyframe tells.
+ASSUMED: Resolution = (1280, 720)
+TOP = 0
+
+
+class Size(Protocol):
+    """As `sfu.rooms.ports.TileSize`."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def stage(self) -> bool: ...
+
+
+@dataclass(slots=True)
+class _Source:
+    layers: int
+    is_screen: bool
+    active: tuple[int, ...]
+    measured: dict[int, Resolution] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Shown:
+    source: int
+    size: Size | None
+    layer: int
+
+
+def choose(size: Size | None, resolutions: Mapping[int, Resolution]) -> int:
+    """The smallest layer that fills the tile well; the top one for the stage and where no size is known.
+
+    Pictures cover their tile, so the side that is enlarged more decides.
+    """
+    if size is None or size.stage or not resolutions:
+        return min(resolutions, default=TOP)
+    for layer in sorted(resolutions, key=lambda layer: resolutions[layer][0] * resolutions[layer][1]):
+        width, height = resolutions[layer]
+        if width >= ENOUGH * size.width and height >= ENOUGH * size.height:
+            return layer
+    return min(resolutions)
+
+
+def resolutions_of(layers: int, measured: Mapping[int, Resolution]) -> dict[int, Resolution]:
+    """Each layer halves the one above (f, h, q) where no keyframe has told better."""
+    known = min(measured, default=0)
+    width, height = measured.get(known, ASSUMED)
+    guessed = {
+        layer: (_halved(width, layer - known), _halved(height, layer - known)) for layer in range(layers)
+    }
+    return guessed | dict(measured)
+
+
+class LayerPolicy:
+    """Who is shown where and how large, and the layer that follows from it."""
+
+    def __init__(self) -> None:
+        self._sources: dict[int, _Source] = {}
+        self._shown: dict[int, _Shown] = {}
+        self._viewers: dict[int, set[int]] = {}
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether any source has layers to choose from."""
+        return any(source.layers > 1 for source in self._sources.values())
+
+    def add_source(self, source: int, layers: int, *, is_screen: bool) -> None:
+        self._sources[source] = _Source(layers, is_screen, tuple(range(layers)))
+
+    def remove_source(self, source: int) -> None:
+        self._sources.pop(source, None)
+        for slot in self._viewers.pop(source, set()):
+            self._shown.pop(slot, None)
+
+    def show(self, slot: int, source: int | None, size: Size | None) -> int:
+        """The layer that the slot should get."""
+        self.remove_slot(slot)
+        if source is None or source not in self._sources:
+            return TOP
+        layer = self._layer(self._sources[source], size)
+        self._shown[slot] = _Shown(source, size, layer)
+        self._viewers.setdefault(source, set()).add(slot)
+        return layer
+
+    def remove_slot(self, slot: int) -> None:
+        shown = self._shown.pop(slot, None)
+        if shown is not None:
+            self._viewers[shown.source].discard(slot)
+
+    def layers_changed(self, source: int, active: Iterable[int]) -> list[Change]:
+        """Other layers carry packets than before."""
+        known = self._sources.get(source)
+        if known is None:
+            return []
+        # A source that went silent keeps its choice: whatever comes back is likeliest what was there.
+        known.active = tuple(layer for layer in active if layer < known.layers) or known.active
+        return self._chosen_anew(source, known)
+
+    def measured(self, source: int, resolutions: Mapping[int, Resolution]) -> list[Change]:
+        """What the last keyframes say; zeros are layers that no keyframe has told about."""
+        known = self._sources.get(source)
+        told = {layer: size for layer, size in resolutions.items() if all(size)}
+        if known is None or told == known.measured:
+            return []
+        known.measured = told
+        return self._chosen_anew(source, known)
+
+    def _chosen_anew(self, source: int, known: _Source) -> list[Change]:
+        changes: list[Change] = []
+        for slot in self._viewers.get(source, ()):
+            shown = self._shown[slot]
+            layer = self._layer(known, shown.size)
+            if layer != shown.layer:
+                shown.layer = layer
+                changes.append((slot, source, layer))
+        return changes
+
+    def _layer(self, source: _Source, size: Size | None) -> int:
+        if source.is_screen:
+            # Text is read, not looked at.
+            return TOP
+        resolutions = resolutions_of(source.layers, source.measured)
+        return choose(size, {layer: resolutions[layer] for layer in source.active})
+
+
+def _halved(length: int, times: int) -> int:
+    return length >> times if times >= 0 else length << -times

@@ -1,0 +1,126 @@
+"""The layer that a tile gets."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from sfu.media.policy import LayerPolicy, choose, resolutions_of
+
+F, H, Q = 0, 1, 2
+HD = {F: (1280, 720), H: (640, 360), Q: (320, 180)}
+PORTRAIT = {F: (720, 1280), H: (360, 640), Q: (180, 320)}
+
+
+@dataclass(frozen=True)
+class Tile:
+    width: int
+    height: int
+    stage: bool = False
+
+
+@pytest.mark.parametrize(
+    ("tile", "layers", "expected"),
+    [
+        (Tile(320, 180), HD, Q),
+        (Tile(426, 240), HD, Q),  # 180 is three quarters of it
+        (Tile(430, 242), HD, H),
+        (Tile(640, 360), HD, H),
+        (Tile(853, 480), HD, H),
+        (Tile(860, 484), HD, F),
+        (Tile(1280, 720), HD, F),
+        (Tile(3840, 2160), HD, F),  # nothing larger there is
+        (Tile(1, 1), HD, Q),
+        (Tile(0, 0), HD, Q),
+        (Tile(320, 180, stage=True), HD, F),
+        (None, HD, F),
+        (Tile(320, 180), PORTRAIT, H),  # covers the tile: the width decides
+        (Tile(180, 320), PORTRAIT, Q),
+        (Tile(360, 320), HD, H),  # a square tile cuts the sides off: the height decides
+        (Tile(320, 180), {F: (1280, 720)}, F),
+        (Tile(1280, 720), {H: (640, 360), Q: (320, 180)}, H),
+        (Tile(320, 180), {}, F),
+    ],
+)
+def test_the_smallest_layer_that_fills_the_tile(tile, layers, expected) -> None:
+    assert choose(tile, layers) == expected
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [
+        ({}, HD),
+        ({F: (1920, 1080)}, {F: (1920, 1080), H: (960, 540), Q: (480, 270)}),
+        ({H: (320, 180)}, {F: (640, 360), H: (320, 180), Q: (160, 90)}),
+        ({F: (640, 480), Q: (160, 120)}, {F: (640, 480), H: (320, 240), Q: (160, 120)}),
+        ({F: (1280, 720), H: (960, 540)}, {F: (1280, 720), H: (960, 540), Q: (320, 180)}),
+    ],
+)
+def test_unmeasured_layers_are_guessed_from_measured_ones(measured, expected) -> None:
+    assert resolutions_of(3, measured) == expected
+
+
+@pytest.fixture
+def policy() -> LayerPolicy:
+    policy = LayerPolicy()
+    policy.add_source(1, 3, is_screen=False)
+    return policy
+
+
+def test_a_new_size_chooses_anew(policy: LayerPolicy) -> None:
+    assert policy.show(9, 1, Tile(320, 180)) == Q
+    assert policy.show(9, 1, Tile(640, 360)) == H
+    assert policy.show(9, 1, Tile(640, 360, stage=True)) == F
+
+
+def test_a_measured_resolution_moves_the_slots_that_it_concerns(policy: LayerPolicy) -> None:
+    policy.show(8, 1, Tile(320, 180))
+    policy.show(9, 1, Tile(1280, 720))
+    assert policy.measured(1, {F: (640, 360), H: (320, 180), Q: (160, 90)}) == [(8, 1, H)]
+    assert policy.measured(1, {F: (640, 360), H: (320, 180), Q: (160, 90)}) == []
+
+
+def test_layers_without_a_keyframe_do_not_count_as_measured(policy: LayerPolicy) -> None:
+    policy.show(9, 1, Tile(320, 180))
+    assert policy.measured(1, {F: (0, 0), H: (0, 0), Q: (0, 0)}) == []
+
+
+def test_a_layer_that_stops_is_not_asked_for(policy: LayerPolicy) -> None:
+    policy.show(9, 1, Tile(320, 180))
+    assert policy.layers_changed(1, [F, H]) == [(9, 1, H)]
+    assert policy.layers_changed(1, [F, H, Q]) == [(9, 1, Q)]
+
+
+def test_silence_keeps_the_choice(policy: LayerPolicy) -> None:
+    policy.show(9, 1, Tile(320, 180))
+    assert policy.layers_changed(1, []) == []
+
+
+def test_layers_out_of_range_are_ignored(policy: LayerPolicy) -> None:
+    policy.show(9, 1, Tile(320, 180))
+    assert policy.layers_changed(1, [F, 7, 255]) == [(9, 1, F)]
+
+
+def test_a_screen_is_always_sharp(policy: LayerPolicy) -> None:
+    policy.add_source(2, 3, is_screen=True)
+    assert policy.show(9, 2, Tile(100, 60)) == F
+    assert policy.measured(2, {F: (3840, 2160)}) == []
+
+
+def test_what_is_gone_is_not_told_about(policy: LayerPolicy) -> None:
+    policy.show(8, 1, Tile(320, 180))
+    policy.show(9, 1, Tile(320, 180))
+    policy.remove_slot(8)
+    assert policy.layers_changed(1, [F]) == [(9, 1, F)]
+    policy.remove_source(1)
+    assert policy.layers_changed(1, [Q]) == []
+    assert policy.show(9, 1, Tile(320, 180)) == F
+    assert not policy.has_choices
+
+
+def test_a_slot_that_shows_another_leaves_the_first(policy: LayerPolicy) -> None:
+    policy.add_source(2, 3, is_screen=False)
+    policy.show(9, 1, Tile(320, 180))
+    policy.show(9, 2, Tile(320, 180))
+    assert policy.layers_changed(1, [F]) == []
+    policy.show(9, None, None)
+    assert policy.layers_changed(2, [F]) == []
