@@ -1,7 +1,9 @@
 """What the operator may decide about the media plane."""
 
+import ipaddress
 from dataclasses import dataclass
 
+from sfu.errors import ConfigError
 from sfu.settings import setting
 
 
@@ -26,3 +28,16 @@ class MediaConfig:
         name="public_address",
     )
     workers: int = setting(1, "Threads that move packets.", name="workers", minimum=1, maximum=64)
+
+    def __post_init__(self) -> None:
+        for name, addresses in (("media_hosts", self.hosts), ("public_address", self.public_address)):
+            for address in addresses:
+                _must_be_address(name, address)
+
+
+def _must_be_address(name: str, text: str) -> None:
+    """ICE candidates and sockets take numbers: browsers resolve no names in candidates of ours."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ConfigError(f"{name}: {text!r} is no IP address") from None

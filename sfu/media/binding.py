@@ -1,0 +1,28 @@
+"""Opens the media sockets. Knows which addresses to bind, and nothing of what is sent."""
+
+import socket
+
+from sfu import _packets
+from sfu.errors import ConfigError
+from sfu.media.config import MediaConfig
+
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - every address is the point of it
+
+
+def bind(config: MediaConfig) -> _packets.Plane:
+    """The packet path on the configured addresses, or on all: IPv4, and IPv6 where the machine has it."""
+    hosts = config.hosts or WILDCARDS[: 2 if has_ipv6() else 1]
+    try:
+        return _packets.Plane([(host, config.port) for host in hosts], workers=config.workers)
+    except OSError as error:
+        raise ConfigError(f"cannot open the media port {config.port}/udp: {error}") from error
+
+
+def has_ipv6() -> bool:
+    """Whether a socket can be bound: IPv6 may be compiled in and switched off."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True

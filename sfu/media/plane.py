@@ -1,0 +1,383 @@
+"""The media plane: what rooms and joining ask of media, turned into commands to the packet path.
+
+Commands go down at once, events come up in bounded batches on the event loop (:mod:`sfu.media.dispatch`),
+DTLS is worked off in between (:mod:`sfu.media.handshakes`). A transport that is lost is forgotten with all it
+held, and its listener is told once; an id that is no longer known is ignored. Knows no room, participant or
+SDP.
+"""
+
+import asyncio
+import dataclasses
+from collections.abc import Sequence
+from typing import Self
+
+from sfu import _packets
+from sfu.clock import Clock
+from sfu.errors import BadOffer, NotFound, ServerFull
+from sfu.limits import Limits
+from sfu.log import get_logger
+from sfu.media import stats
+from sfu.media.binding import bind
+from sfu.media.candidates import InterfaceAddresses, host_candidates
+from sfu.media.certificates import Certificates
+from sfu.media.config import MediaConfig
+from sfu.media.credentials import new_password, new_ufrag
+from sfu.media.dispatch import Dispatcher, tell
+from sfu.media.driver import Driver
+from sfu.media.dtls import SrtpKeys
+from sfu.media.handshakes import Handshakes
+from sfu.media.inventory import Inventory, TransportEntry
+from sfu.media.policy import Change, LayerPolicy, Size
+from sfu.media.probe import Probe, ProbeResult
+from sfu.media.specs import (
+    CodecSpec,
+    Extensions,
+    LocalSetup,
+    LocalTransport,
+    LostReason,
+    RemoteTransport,
+    RoomMediaListener,
+    Slot,
+    SlotListener,
+    SlotSpec,
+    SourceListener,
+    SourceSpec,
+    Transport,
+    TransportListener,
+)
+from sfu.sdp.model import Candidate
+
+log = get_logger(__name__)
+
+# How soon a layer follows a publisher's camera that changed its resolution without changing its layers.
+REFRESH_S = 2.0
+
+
+class MediaPlane:
+    """Implements `sfu.rooms.ports.Media`."""
+
+    @classmethod
+    async def start(cls, config: MediaConfig, *, clock: Clock, limits: Limits | None = None) -> Self:
+        """Bind the media port and begin. :class:`~sfu.errors.ConfigError` if it cannot be bound."""
+        plane = cls(bind(config), config, clock=clock, limits=limits or Limits())
+        plane.attach()
+        return plane
+
+    def __init__(self, packets: _packets.Plane, config: MediaConfig, *, clock: Clock, limits: Limits) -> None:
+        self._packets = packets
+        self._config = config
+        self._limits = limits
+        self._certificates = Certificates(clock)
+        self._interfaces = InterfaceAddresses(clock.monotonic)
+        self._inventory = Inventory()
+        self._policy = LayerPolicy()
+        self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
+        self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
+        self._probe = Probe(self, clock)
+        self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
+        self._refreshing: asyncio.Task[None] | None = None
+
+    def attach(self) -> None:
+        """Begin to listen to the packet path."""
+        self._driver.attach()
+        self._refreshing = asyncio.create_task(self._refresh_layers(), name="media: refresh layers")
+
+    async def close(self) -> None:
+        """Say goodbye to every peer (DTLS close_notify, RTCP BYE), then stop."""
+        if self._refreshing is None:
+            return
+        self._refreshing.cancel()
+        await asyncio.gather(self._refreshing, return_exceptions=True)
+        self._refreshing = None
+        for transport in list(self._inventory.transports):
+            self.close_transport(transport)
+        self._driver.detach()
+        # Joins the worker's thread.
+        await asyncio.to_thread(self._packets.close)
+
+    # -- transports -----------------------------------------------------------------------------
+
+    def open_transport(
+        self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
+    ) -> Transport:
+        if len(self._inventory.transports) >= self._limits.transports:
+            raise ServerFull("this server has no room for another connection")
+        return self.open_beyond_limit(remote, extensions=extensions, listener=listener)
+
+    def open_beyond_limit(
+        self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
+    ) -> Transport:
+        """For the probe: a full server is not an unhealthy one."""
+        certificate = self._certificates.current()
+        is_client = remote.setup == "passive"
+        setup: LocalSetup = "active" if is_client else "passive"
+        local = LocalTransport(new_ufrag(), new_password(), certificate.fingerprint, setup)
+        entry = TransportEntry(
+            self._inventory.numbers.take(),
+            remote,
+            local,
+            certificate,
+            "client" if is_client else "server",
+            listener,
+        )
+        self._inventory.transports[entry.id] = entry
+        self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
+        return Transport(entry.id, local)
+
+    def restart_ice(self, transport: int, remote: RemoteTransport) -> LocalTransport:
+        """New credentials, same DTLS association (RFC 8842 §4: its fingerprints may not change)."""
+        entry = self._transport(transport)
+        if set(remote.fingerprints) != set(entry.remote.fingerprints):
+            raise BadOffer("an ICE restart cannot change the DTLS fingerprint; join again instead")
+        entry.local = dataclasses.replace(entry.local, ufrag=new_ufrag(), password=new_password())
+        self._packets.restart_ice(transport, **_credentials(entry.local, remote))
+        return entry.local
+
+    def set_extensions(self, transport: int, extensions: Extensions) -> None:
+        self._packets.set_extensions(transport, extensions)
+
+    def close_transport(self, transport: int) -> None:
+        if goodbye := self._handshakes.close(transport):
+            self._packets.send_dtls(transport, goodbye)
+        self._forget(transport)
+
+    def candidates(self, *, reached_at: str | None) -> list[Candidate]:
+        """Ours, best first, for a peer whose HTTP request reached us at the local address `reached_at`."""
+        return host_candidates(
+            self.port,
+            interfaces=self._interfaces(),
+            public=self._config.public_address,
+            reached_at=reached_at,
+            bound_to=self._config.hosts,
+        )
+
+    @property
+    def port(self) -> int:
+        return self._packets.local_addresses[0][1]
+
+    @property
+    def local_addresses(self) -> list[tuple[str, int]]:
+        return self._packets.local_addresses
+
+    # -- sources and slots ------------------------------------------------------------------------
+
+    def add_source(self, transport: int, spec: SourceSpec, listener: SourceListener | None = None) -> int:
+        source = self._inventory.add_source(self._transport(transport), spec, listener).id
+        self._policy.add_source(source, max(1, len(spec.rids)), is_screen=spec.is_screen)
+        self._packets.add_source(
+            source,
+            transport=transport,
+            mid=spec.mid,
+            kind=spec.kind,
+            codecs=_codecs(spec.codecs),
+            rids=spec.rids,
+            announced=spec.announced,
+            room=spec.room,
+        )
+        return source
+
+    def set_forwarding(self, source: int, forwarding: bool) -> None:
+        self._packets.set_forwarding(source, forwarding)
+
+    def remove_source(self, source: int) -> None:
+        if self._inventory.remove_source(source) is not None:
+            self._policy.remove_source(source)
+            self._packets.remove_source(source)
+
+    def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
+        slot = self._inventory.add_slot(self._transport(transport), spec, listener).slot
+        self._packets.add_slot(
+            slot.id,
+            transport=transport,
+            mid=spec.mid,
+            kind=spec.kind,
+            codecs=_codecs(spec.codecs),
+            ssrc=slot.ssrc,
+            rtx_ssrc=slot.rtx_ssrc,
+            cname=spec.cname,
+            follows=spec.follows,
+        )
+        return slot
+
+    def show(self, slot: int, source: int | None, size: Size | None = None) -> None:
+        """From the source's next keyframe on, the slot shows it, in the layer that fits the size."""
+        if slot not in self._inventory.slots:
+            return
+        known = source if source in self._inventory.sources else None
+        self._tell_slot(slot, known, self._policy.show(slot, known, size))
+
+    def remove_slot(self, slot: int) -> None:
+        if self._inventory.remove_slot(slot) is not None:
+            self._policy.remove_slot(slot)
+            self._packets.remove_slot(slot)
+
+    # -- rooms ------------------------------------------------------------------------------------
+
+    def open_room(self) -> int:
+        """A new competition of audio sources for :attr:`Limits.audio_slots` positions."""
+        room = self._inventory.numbers.take()
+        self._inventory.rooms[room] = None
+        self._packets.add_room(room, self._limits.audio_slots)
+        return room
+
+    def set_room_listener(self, room: int, listener: RoomMediaListener) -> None:
+        if room in self._inventory.rooms:
+            self._inventory.rooms[room] = listener
+
+    def close_room(self, room: int) -> None:
+        if room in self._inventory.rooms:
+            del self._inventory.rooms[room]
+            self._packets.remove_room(room)
+
+    # -- what is going on -------------------------------------------------------------------------
+
+    async def snapshot(self) -> _packets.Snapshot:
+        """At most a second old. ``TimeoutError`` if the packet path does not answer."""
+        return (await self._snapshots.get()).whole
+
+    async def report(self, transport: int) -> stats.TransportReport | None:
+        """What one peer sends and receives, with delay, jitter and loss."""
+        indexed = await self._snapshots.get()
+        entry = self._inventory.transports.get(transport)
+        counted = indexed.transports.get(transport)
+        if entry is None or counted is None:
+            return None
+        return stats.transport_report(
+            counted,
+            [
+                stats.source_report(source.spec.mid, source.spec.kind, indexed.sources[source.id])
+                for source in self._inventory.sources_of(entry)
+                if source.id in indexed.sources
+            ],
+            [
+                stats.slot_report(slot.spec.mid, slot.spec.kind, indexed.slots[slot.slot.id])
+                for slot in self._inventory.slots_of(entry)
+                if slot.slot.id in indexed.slots
+            ],
+        )
+
+    async def probe(self) -> ProbeResult:
+        """A real ICE, DTLS and RTP round trip through the media port."""
+        return await self._probe.run()
+
+    @property
+    def inventory(self) -> Inventory:
+        """For the collector of metrics: to count, not to change."""
+        return self._inventory
+
+    @property
+    def handshakes(self) -> Handshakes:
+        """For the collector of metrics: to count, not to change."""
+        return self._handshakes
+
+    @property
+    def latest_snapshot(self) -> _packets.Snapshot | None:
+        latest = self._snapshots.latest
+        return None if latest is None else latest.whole
+
+    # -- events (sfu.media.dispatch.PlaneEvents) ----------------------------------------------------
+
+    def peer_connected(self, transport: int) -> None:
+        if entry := self._inventory.transports.get(transport):
+            self._handshakes.open(transport, entry.certificate, entry.role, entry.remote.fingerprints)
+
+    def dtls_received(self, transport: int, datagram: bytes) -> None:
+        if transport in self._inventory.transports:
+            # A check may validate a tuple before one nominates it, and peers do not wait.
+            self.peer_connected(transport)
+            self._handshakes.receive(transport, datagram)
+
+    def transport_lost(self, transport: int, reason: LostReason) -> None:
+        self._handshakes.close(transport)
+        self._lose(transport, reason)
+
+    def layers_changed(self, source: int, layers: Sequence[int]) -> None:
+        self._apply(self._policy.layers_changed(source, layers))
+
+    # -- DTLS (sfu.media.handshakes.HandshakeListener) ----------------------------------------------
+
+    def send(self, transport: int, datagrams: Sequence[bytes]) -> None:
+        self._packets.send_dtls(transport, datagrams)
+
+    def handshake_finished(self, transport: int, keys: SrtpKeys) -> None:
+        self._packets.set_keys(
+            transport,
+            profile=keys.profile,
+            local_key=keys.local_key,
+            local_salt=keys.local_salt,
+            remote_key=keys.remote_key,
+            remote_salt=keys.remote_salt,
+        )
+        if entry := self._inventory.transports.get(transport):
+            tell(entry.listener.on_connected)
+
+    def handshake_lost(self, transport: int, reason: LostReason) -> None:
+        self._lose(transport, reason)
+
+    # -- layers --------------------------------------------------------------------------------------
+
+    async def _refresh_layers(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            if not self._policy.has_choices:
+                continue
+            try:
+                self._measure(await self._snapshots.get())
+            except Exception:
+                log.exception("layers could not be refreshed")
+
+    def _measure(self, indexed: stats.Indexed) -> None:
+        for source in indexed.whole.sources:
+            sizes = {layer.layer: (layer.width, layer.height) for layer in source.layers}
+            self._apply(self._policy.measured(source.source, sizes))
+
+    # -- parts --------------------------------------------------------------------------------------
+
+    def _transport(self, transport: int) -> TransportEntry:
+        entry = self._inventory.transports.get(transport)
+        if entry is None:
+            raise NotFound("the media connection is gone")
+        return entry
+
+    def _lose(self, transport: int, reason: LostReason) -> None:
+        entry = self._inventory.transports.get(transport)
+        if entry is not None:
+            self._forget(transport)
+            log.info("transport lost", transport=transport, reason=reason)
+            tell(entry.listener.on_lost, reason)
+
+    def _forget(self, transport: int) -> None:
+        entry = self._inventory.transports.get(transport)
+        if entry is None:
+            return
+        for source in list(entry.sources):
+            self._inventory.remove_source(source)
+            self._policy.remove_source(source)
+        for slot in list(entry.slots):
+            self._inventory.remove_slot(slot)
+            self._policy.remove_slot(slot)
+        del self._inventory.transports[transport]
+        self._packets.remove_transport(transport)
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        for slot, source, layer in changes:
+            self._tell_slot(slot, source, layer)
+
+    def _tell_slot(self, slot: int, source: int | None, layer: int) -> None:
+        entry = self._inventory.slots[slot]
+        if entry.showing != (source, layer):
+            entry.showing = (source, layer)
+            self._packets.show(slot, source, layer)
+
+
+def _credentials(local: LocalTransport, remote: RemoteTransport) -> dict[str, str]:
+    return {
+        "local_ufrag": local.ufrag,
+        "local_password": local.password,
+        "remote_ufrag": remote.ufrag,
+        "remote_password": remote.password,
+    }
+
+
+def _codecs(specs: Sequence[CodecSpec]) -> list[_packets.CodecParameters]:
+    return [_packets.CodecParameters(**dataclasses.asdict(spec)) for spec in specs]

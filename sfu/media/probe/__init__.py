@@ -1,0 +1,5 @@
+"""Whether media really works: a peer of our own that goes the whole way through the media port and back."""
+
+from sfu.media.probe.probe import Probe, ProbeResult
+
+__all__ = ["Probe", "ProbeResult"]
