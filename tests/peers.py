@@ -228,6 +228,7 @@ class Peer:
         audio_slots: int = 4,
         token: str | None = None,
         edit_offer: Callable[[str], str] = lambda sdp: sdp,
+        edit_answer: Callable[[str], str] = lambda sdp: sdp,
     ) -> None:
         """The one offer, the answer, and all pictures of the room in view."""
         self._publish("microphone", "audio", microphone)
@@ -249,7 +250,7 @@ class Peer:
             tracks=tracks,
             **({"token": token} if token else {}),
         )
-        answer = RTCSessionDescription(self.joined_reply["sdp"], "answer")
+        answer = RTCSessionDescription(edit_answer(self.joined_reply["sdp"]), "answer")
         await self.connection.setRemoteDescription(answer)
         for transceiver in self.connection.getTransceivers():
             if transceiver.direction == "recvonly":

@@ -1,0 +1,59 @@
+"""Networks that fail and come back: a cut, an address that changes, a WebSocket that breaks, a server that ends."""
+
+import asyncio
+import signal
+
+import pytest
+
+from tests.peers import Peer, Picture, Refused, Tone
+from tests.relay import Relay
+from tests.server import RunningServer
+
+CUT_S = 10.0
+
+
+@pytest.mark.timeout(120)
+async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer) -> None:
+    relay = await Relay.start(("127.0.0.1", server.media_port))
+    async with (
+        Peer.joined(server, "cut", "Ana", microphone=Tone(), camera=Picture()) as ana,
+        Peer.joined(server, "cut", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer) as biel,
+    ):
+        await asyncio.gather(ana.sees(1), biel.sees(1), ana.hears(1))
+        relay.cut()
+        await asyncio.sleep(CUT_S)  # the length of the cut is the matter of this test
+        relay.mend()
+        await asyncio.gather(ana.sees(1), biel.sees(1), ana.hears(1), biel.hears(1))
+    relay.close()
+    assert not server.errors()
+
+
+async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
+    relay = await Relay.start(("127.0.0.1", server.media_port))
+    async with (
+        Peer.joined(server, "nat", "Ana", microphone=Tone(), camera=Picture()) as ana,
+        Peer.joined(server, "nat", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer) as biel,
+    ):
+        await asyncio.gather(ana.sees(1), biel.sees(1))
+        for _ in range(3):
+            relay.rebind()
+            await asyncio.gather(ana.sees(1), biel.sees(1), biel.hears(1))
+    relay.close()
+    assert not server.errors()
+
+
+async def test_sigterm_lets_calls_go_on_and_new_ones_not_in(server: RunningServer) -> None:
+    async with (
+        Peer.joined(server, "drain", "Ana", camera=Picture()) as ana,
+        Peer.joined(server, "drain", "Biel", camera=Picture()) as biel,
+    ):
+        await asyncio.gather(ana.sees(1), biel.sees(1))
+        server.process.send_signal(signal.SIGTERM)
+        late = Peer(server, "drain", "Carla")
+        with pytest.raises((Refused, OSError)) as refused:
+            await late.join(video_slots=1, audio_slots=1)
+        await late.close()
+        if isinstance(refused.value, Refused):
+            assert refused.value.code == "draining"
+        assert (await ana.signalling.event("ended"))["reason"] == "server_stopped"
+    assert await server.process.wait() == 0
