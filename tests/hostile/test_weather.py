@@ -7,7 +7,7 @@ import pytest
 
 from tests.peers import Peer, Picture, Refused, Tone
 from tests.relay import Relay
-from tests.server import RunningServer
+from tests.server import RunningServer, running_server
 
 CUT_S = 10.0
 
@@ -42,8 +42,9 @@ async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
     assert not server.errors()
 
 
-async def test_sigterm_lets_calls_go_on_and_new_ones_not_in(server: RunningServer) -> None:
+async def test_sigterm_lets_calls_go_on_and_new_ones_not_in() -> None:
     async with (
+        running_server("--drain-timeout", "6") as server,
         Peer.joined(server, "drain", "Ana", camera=Picture()) as ana,
         Peer.joined(server, "drain", "Biel", camera=Picture()) as biel,
     ):
@@ -55,5 +56,6 @@ async def test_sigterm_lets_calls_go_on_and_new_ones_not_in(server: RunningServe
         await late.close()
         if isinstance(refused.value, Refused):
             assert refused.value.code == "draining"
+        await asyncio.gather(ana.sees(1), biel.sees(1))
         assert (await ana.signalling.event("ended"))["reason"] == "server_stopped"
-    assert await server.process.wait() == 0
+        assert await asyncio.wait_for(server.process.wait(), 30) == 0
