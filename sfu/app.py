@@ -1,30 +1,37 @@
 """The composition root: builds every object once, mounts the doors, starts and stops. No more than that."""
 
 import asyncio
+import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
-import prometheus_client
 from aiohttp import web
 
 from sfu import config as configuration
+from sfu import ids
 from sfu.auth import secrets
 from sfu.auth.authenticator import Authenticator
-from sfu.auth.origin import OriginPolicy
 from sfu.auth.tokens import Tokens
 from sfu.clock import Clock, SystemClock
 from sfu.config import Config
 from sfu.log import get_logger
-from sfu.web import listen, responses, tls
-from sfu.web.health import Health, Probed
+from sfu.media.collector import MediaCollector
+from sfu.media.plane import MediaPlane
+from sfu.metrics import Metrics
+from sfu.rooms.events import RoomClosed, RoomEvent
+from sfu.rooms.room import Room
+from sfu.rooms.rooms import Rooms
+from sfu.web import addresses, listen, responses, tls
+from sfu.web.api import Api
+from sfu.web.health import Health
 from sfu.web.pages import Pages
 
 log = get_logger(__name__)
 
-# Connections that are still open once all calls have ended get this long.
+# HTTP connections that are still open once all calls have ended get this long.
 _CLOSE_S = 2.0
 
 
@@ -36,19 +43,20 @@ def run(config: Config) -> int:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve(config))
+        runner.run(_serve(config, SystemClock()))
     return 0
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, clock: Clock) -> None:
     stop = StopSignals()
-    server = await Server.start(config, SystemClock())
-    try:
-        print(f"Ready: {server.url}", flush=True)  # noqa: T201 - the contract with whoever starts us
+    data_dir = configuration.data_dir(config.process)
+    async with contextlib.AsyncExitStack() as stack:
+        site = await Site.build(config, data_dir, clock, stack)
+        url = await _listen(config, data_dir, site.application, stack)
+        print(f"Ready: {url}", flush=True)  # noqa: T201 - the contract with whoever starts us
         await stop.first.wait()
-        await server.drain(stop.second)
-    finally:
-        await server.close()
+        await site.drain(config.process.drain_timeout, stop.second)
+    log.info("stopped")
 
 
 class StopSignals:
@@ -65,62 +73,112 @@ class StopSignals:
         (self.second if self.first.is_set() else self.first).set()
 
 
-@dataclass(slots=True)
-class Server:
-    url: str
-    runner: web.AppRunner
-    drain_timeout_s: float
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Everything that was built, for those who stop it."""
+
+    application: web.Application
+    rooms: Rooms
 
     @classmethod
-    async def start(cls, config: Config, clock: Clock) -> "Server":
-        data_dir = configuration.data_dir(config.process)
-        application = _application(config, data_dir, clock)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_S)
-        await runner.setup()
-        url = await _listen(config, data_dir, runner)
-        return cls(url, runner, config.process.drain_timeout)
+    async def build(
+        cls, config: Config, data_dir: Path, clock: Clock, stack: contextlib.AsyncExitStack
+    ) -> "Site":
+        """`stack` takes what must be stopped, in the reverse order of its start."""
+        tokens = Tokens(secrets.load_or_create(data_dir), clock=clock)
+        authenticator = Authenticator(config.auth.mode, tokens)
+        media = await MediaPlane.start(config.media, clock=clock, limits=config.limits)
+        stack.push_async_callback(media.close)
+        is_open = config.auth.mode == "open"
+        rooms = Rooms(media, config.limits, clock=clock, new_id=ids.public_id, is_open=is_open)
+        metrics = _metrics(media, rooms)
+        await stack.enter_async_context(_running(metrics.watch_event_loop()))
+        health = Health(
+            probe=media.probe, metrics=metrics.render, draining=lambda: rooms.is_draining, clock=clock
+        )
+        api = Api(rooms=rooms, media=media, authenticator=authenticator)
+        application = _application(config.limits.api_body_bytes)
+        for door in (Pages(), api, health):
+            application.add_routes(door.routes())
+        return cls(application, rooms)
 
-    async def drain(self, now: asyncio.Event) -> None:
-        """No new joins; running calls go on until the last has ended, the time is over or `now`."""
+    async def drain(self, timeout_s: float, now: asyncio.Event) -> None:
+        """No new joins; running calls go on until the last has ended, the time is over or `now` is set."""
+        self.rooms.drain()
+        log.info("no new joins from now on", rooms=len(self.rooms), timeout_s=timeout_s)
+        vacated = Vacated(self.rooms)
+        waits = [asyncio.create_task(event.wait()) for event in (vacated.event, now)]
+        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
 
-    async def close(self) -> None:
-        await self.runner.cleanup()
+
+class Vacated:
+    """Set once the last room has closed."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.event = asyncio.Event()
+        self._rooms = rooms
+        rooms.add_observer(self)
+        self._look()
+
+    def on_room_event(self, _: Room, event: RoomEvent) -> None:
+        if isinstance(event, RoomClosed):
+            self._look()
+
+    def _look(self) -> None:
+        if len(self._rooms) == 0:
+            self.event.set()
 
 
-def _application(config: Config, data_dir: Path, clock: Clock) -> web.Application:
-    tokens = Tokens(secrets.load_or_create(data_dir), clock=clock)
-    _authenticator = Authenticator(config.auth.mode, tokens)
-    _origins = OriginPolicy(config.auth.origins)
-    health = Health(probe=_no_media, metrics=_metrics, draining=lambda: False, clock=clock)
-    application = web.Application(
-        middlewares=[responses.errors_as_json], client_max_size=config.limits.api_body_bytes
+def _metrics(media: MediaPlane, rooms: Rooms) -> Metrics:
+    metrics = Metrics()
+    metrics.add_collector(MediaCollector(media))
+    metrics.before_scrape(media.snapshot)
+    metrics.add_gauge("sfu_rooms", "Open rooms.", lambda: len(rooms))
+    metrics.add_gauge(
+        "sfu_participants",
+        "Participants in all rooms.",
+        lambda: sum(len(room.participants) for room in rooms),
     )
+    metrics.add_gauge(
+        "sfu_viewers", "WHEP viewers in all rooms.", lambda: sum(room.viewers for room in rooms)
+    )
+    return metrics
+
+
+def _application(body_bytes: int) -> web.Application:
+    application = web.Application(middlewares=[responses.errors_as_json], client_max_size=body_bytes)
     application.on_response_prepare.append(responses.add_security_headers)
-    doors: Sequence[list[web.RouteDef]] = [Pages().routes(), health.routes()]
-    for routes in doors:
-        application.add_routes(routes)
     return application
 
 
-@dataclass(frozen=True, slots=True)
-class _NoMedia:
-    ok: bool = False
-    detail: str = "The media plane is not built in yet."
-    round_trip_s: float | None = None
-
-
-async def _no_media() -> Probed:
-    return _NoMedia()
-
-
-async def _metrics() -> bytes:
-    return prometheus_client.generate_latest()
-
-
-async def _listen(config: Config, data_dir: Path, runner: web.AppRunner) -> str:
+async def _listen(
+    config: Config, data_dir: Path, application: web.Application, stack: contextlib.AsyncExitStack
+) -> str:
+    """Begins to serve; the URL for a person on this machine."""
     context = tls.context(config.web, data_dir, config.media.public_address)
     sockets = listen.listen(config.web.host, config.web.port)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_S)
+    stack.push_async_callback(runner.cleanup)
+    await runner.setup()
     for each in sockets:
         await web.SockSite(runner, each, ssl_context=context).start()
-    port = sockets[0].getsockname()[1]
-    return listen.url(config.web.host, port, secure=context is not None)
+    return _told(config, sockets[0].getsockname()[1], secure=context is not None)
+
+
+def _told(config: Config, port: int, *, secure: bool) -> str:
+    for url in addresses.urls(config.web.host, port, secure=secure, public=config.media.public_address):
+        log.info("can be opened", url=url)
+    return addresses.ready_url(config.web.host, port, secure=secure)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """`work` goes on in the background until the context ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

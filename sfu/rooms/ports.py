@@ -40,7 +40,7 @@ class Media(Protocol):
     No call blocks or fails: an id that media has already lost is ignored there.
     """
 
-    def open_room(self) -> MediaRoomId:
+    def open_room(self) -> int:
         """A new competition for audio positions (loudest speakers)."""
         ...
 

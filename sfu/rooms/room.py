@@ -18,7 +18,7 @@ from sfu.rooms.events import LeaveReason, RoomEvent
 from sfu.rooms.names import checked_person_name
 from sfu.rooms.participant import Participant, ParticipantKind
 from sfu.rooms.permissions import Role
-from sfu.rooms.ports import Media, SlotId, SourceId, TransportId
+from sfu.rooms.ports import Media, MediaRoomId, SlotId, SourceId, TransportId
 from sfu.rooms.speakers import Speakers
 from sfu.rooms.stage import playlist
 from sfu.rooms.subscription import View
@@ -54,7 +54,7 @@ class Room:
         self.name = name
         self.locked = False
         self.opened_at = clock.unix()
-        self.media_room = media.open_room()
+        self.media_room = MediaRoomId(media.open_room())
         self._media = media
         self._limits = limits
         self._clock = clock

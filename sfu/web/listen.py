@@ -1,12 +1,11 @@
-"""The TCP sockets of the web server, and the address that a person may open."""
+"""The TCP sockets of the web server."""
 
 import errno
-import ipaddress
 import socket
 
 from sfu.errors import ConfigError
+from sfu.web.addresses import WILDCARDS
 
-_WILDCARDS = ("0.0.0.0", "::", "")  # noqa: S104
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 _BACKLOG = 1024
 # Port 0 takes IPv4's choice, which another program may hold on IPv6.
@@ -16,18 +15,11 @@ _TRIES = 8
 def listen(host: str, port: int) -> list[socket.socket]:
     """Bound and listening sockets, all on one port; :class:`ConfigError` in plain words."""
     try:
-        if host in _WILDCARDS:
+        if host in WILDCARDS:
             return _everywhere(port)
         return _at([(family, address[0]) for family, address in _resolved(host, port)], port)
     except OSError as error:
         raise ConfigError(_reason(host, port, error)) from error
-
-
-def url(host: str, port: int, *, secure: bool) -> str:
-    """What a person on this machine can open."""
-    if host in _WILDCARDS:
-        host = "127.0.0.1"
-    return f"{'https' if secure else 'http'}://{_bracketed(host)}:{port}/"
 
 
 def _everywhere(port: int) -> list[socket.socket]:
@@ -85,10 +77,3 @@ def _reason(host: str, port: int, error: OSError) -> str:
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return f"{host} is no address of this machine. Choose another with --host."
     return f"Cannot listen on {host}, TCP port {port}: {error.strerror}."
-
-
-def _bracketed(host: str) -> str:
-    try:
-        return f"[{host}]" if ipaddress.ip_address(host).version == 6 else host
-    except ValueError:
-        return host

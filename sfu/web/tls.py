@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-import ifaddr
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -20,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sfu.errors import ConfigError
 from sfu.log import get_logger
+from sfu.web import addresses
 from sfu.web.config import WebConfig
 
 log = get_logger(__name__)
@@ -96,19 +96,11 @@ def _make(names: list[str]) -> bytes:
     return private + certificate.public_bytes(serialization.Encoding.PEM)
 
 
-def own_addresses() -> list[str]:
-    """The machine's addresses that others may reach, IPv4 first."""
-    found = [address.ip for adapter in ifaddr.get_adapters() for address in adapter.ips]
-    texts = [ip if isinstance(ip, str) else ip[0] for ip in found]
-    usable = [ip for ip in map(ipaddress.ip_address, texts) if not (ip.is_loopback or ip.is_link_local)]
-    return [str(ip) for ip in sorted(usable, key=lambda ip: ip.version)]
-
-
 def _own_names() -> Iterable[str]:
     yield from ("localhost", "127.0.0.1", "::1")
     if (name := socket.gethostname()).isascii() and name:
         yield name
-    yield from own_addresses()
+    yield from addresses.own()
 
 
 def _general_name(name: str) -> x509.GeneralName:

@@ -45,17 +45,3 @@ def test_a_taken_port_is_said():
 def test_a_foreign_address_is_said(host: str):
     with pytest.raises(ConfigError, match="no address of this machine"):
         listen.listen(host, 0)
-
-
-@pytest.mark.parametrize(
-    ("host", "secure", "url"),
-    [
-        ("0.0.0.0", True, "https://127.0.0.1:8443/"),
-        ("::", False, "http://127.0.0.1:8443/"),
-        ("::1", True, "https://[::1]:8443/"),
-        ("192.0.2.1", True, "https://192.0.2.1:8443/"),
-        ("sfu.example", True, "https://sfu.example:8443/"),
-    ],
-)
-def test_the_url_can_be_opened(host: str, secure: bool, url: str):
-    assert listen.url(host, 8443, secure=secure) == url
