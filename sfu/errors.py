@@ -8,6 +8,7 @@ for people and holds nothing secret. Knows no door.
     ├── TooLarge            too_large           413
     ├── RateLimited         rate_limited        429
     ├── BadOffer            bad_offer           400   SDP that cannot be parsed or lacks what it must have
+    │   └── UnacceptableOffer  bad_offer    422   well-formed, but lacks what every session here needs
     ├── UnsupportedMedia    unsupported_media   406   no codec or feature in common
     ├── Unauthorized        unauthorized        401   token missing, malformed, forged, expired, foreign
     ├── Forbidden           forbidden           403   the role does not allow it
@@ -57,6 +58,10 @@ class RateLimited(SfuError):
 class BadOffer(SfuError):
     code = "bad_offer"
     http_status = 400
+
+
+class UnacceptableOffer(BadOffer):
+    http_status = 422
 
 
 class UnsupportedMedia(SfuError):
