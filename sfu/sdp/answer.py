@@ -21,6 +21,8 @@ _DIRECTION: dict[Use, str] = {"source": "recvonly", "slot": "sendonly", "inactiv
 class LocalSlot:
     """What a slot sends under."""
 
+    position: int
+    """Index of its stream: audio and video of one position are played in sync."""
     ssrc: int
     rtx_ssrc: int | None
     cname: str
@@ -134,7 +136,7 @@ def _stream_lines(section: NegotiatedSection, slot: LocalSlot | None) -> list[st
     if slot is None:
         return []
     lines = [
-        f"a=msid:slot-{section.position} {section.kind}-{section.position}",
+        f"a=msid:slot-{slot.position} {section.kind}-{slot.position}",
         f"a=ssrc:{slot.ssrc} cname:{slot.cname}",
     ]
     if slot.rtx_ssrc is not None:

@@ -85,6 +85,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
+    origin: str
+    """`o=` without the version (RFC 8866 §5.2): the same in all offers of one peer connection."""
     ice: IceCredentials
     fingerprints: tuple[Fingerprint, ...]
     """Those with an algorithm that can be checked; never empty."""

@@ -32,6 +32,9 @@ class Policy:
     """What this peer may do. Sections beyond a number are rejected."""
 
     sources: int = 0
+    """Of each kind."""
+    source_mids: frozenset[str] | None = None
+    """If given, the other send sections are answered inactive."""
     video_slots: int = 0
     audio_slots: int = 0
     two_way: Literal["source", "slot"] = "source"
@@ -51,8 +54,6 @@ class NegotiatedSection:
 
     offered: Section
     use: Use
-    position: int = 0
-    """Index among the sections of this use and kind."""
     codecs: tuple[NegotiatedCodec, ...] = ()
     extensions: tuple[Extension, ...] = ()
     rids: tuple[str, ...] = ()
@@ -103,13 +104,14 @@ class _Negotiation:
     def __init__(self, offer: Offer, policy: Policy) -> None:
         self._bundle = offer.bundle
         self._two_way = policy.two_way
+        self._source_mids = policy.source_mids
         self._left = {
             ("source", "audio"): policy.sources,
             ("source", "video"): policy.sources,
             ("slot", "audio"): policy.audio_slots,
             ("slot", "video"): policy.video_slots,
         }
-        self._positions: Counter[tuple[str, str]] = Counter()
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._codecs: dict[tuple[int, str], tuple[NegotiatedCodec, ...]] = {}
         self._extensions: dict[tuple[int, str, str], tuple[Extension, ...]] = {}
         self.ids: dict[int, str] = {}
@@ -128,19 +130,18 @@ class _Negotiation:
         use = self._use(section)
         if not codecs:
             return NegotiatedSection(section, "rejected")
-        if use == "inactive":
+        if use == "inactive" or (use == "source" and not self._is_wanted(section)):
             return NegotiatedSection(section, "inactive", codecs=codecs)
         key = (use, section.kind)
-        if self._positions[key] >= self._left[key]:
+        if self._counts[key] >= self._left[key]:
             return NegotiatedSection(
                 section, "inactive" if self._left[key] == 0 else "rejected", codecs=codecs
             )
         extensions = self._extensions_of(section, use)
-        self._positions[key] += 1
+        self._counts[key] += 1
         return NegotiatedSection(
             section,
             use,
-            position=self._positions[key] - 1,
             codecs=codecs,
             extensions=extensions,
             rids=_rids(section, extensions) if use == "source" else (),
@@ -156,6 +157,9 @@ class _Negotiation:
                 return self._two_way
             case _:
                 return "inactive"
+
+    def _is_wanted(self, source: Section) -> bool:
+        return self._source_mids is None or source.mid in self._source_mids
 
     def _codecs_of(self, section: Section) -> tuple[NegotiatedCodec, ...]:
         # Sections with the same lines share their Media object, which the offer keeps alive.

@@ -38,7 +38,7 @@ _PARAMETERS = re.compile(r"[\x20-\x7e]{0,1024}")  # what may be copied into an a
 _HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*")
 
 # RFC 8122 §5; sha-1 and older prove nothing any more.
-_HASH_BYTES = {"sha-224": 28, "sha-256": 32, "sha-384": 48, "sha-512": 64}
+_HASH_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 # RFC 3551 §6: payload types that need no rtpmap.
 _STATIC = {
     0: Codec(0, "pcmu", 8000),
@@ -84,6 +84,7 @@ class _Session:
     setup: str | None = None
     direction: Direction = "sendrecv"
     bundle: tuple[str, ...] | None = None
+    origin: str = ""
     mixed_extensions: bool = False
 
 
@@ -109,6 +110,7 @@ def _read_session(lines: Sequence[str]) -> _Session:
         setup=found.values.get("setup"),
         direction=_direction(found.flags, "sendrecv"),
         bundle=_bundle(found.groups),
+        origin=_origin(lines),
         mixed_extensions="extmap-allow-mixed" in found.flags,
     )
 
@@ -147,6 +149,11 @@ def _bundle(groups: Iterable[str]) -> tuple[str, ...] | None:
         if semantics == "BUNDLE":
             return tuple(mids.split())
     return None
+
+
+def _origin(lines: Iterable[str]) -> str:
+    line = next((line for line in lines if line.startswith("o=")), "")
+    return " ".join(line[2:].split(" ", 2)[:2])
 
 
 def _direction(flags: set[str], default: Direction) -> Direction:
@@ -351,6 +358,7 @@ def _join_sections(session: _Session, sections: tuple[Section, ...], limits: Lim
     if announced > limits.inbound_ssrcs:
         raise SdpError(SdpProblem.TOO_MANY_SSRCS, f"a peer sends at most {limits.inbound_ssrcs} SSRCs")
     return Offer(
+        origin=session.origin,
         ice=ice,
         fingerprints=_usable(carrier.fingerprints or session.fingerprints),
         setup=_setup(carrier.setup or session.setup),

@@ -49,8 +49,9 @@ def offer(*sections: Iterable[str], session: Iterable[str] = SESSION, bundle: st
 
 def local(negotiated: Negotiated, **changes: object) -> LocalDescription:
     slots = {
-        slot.mid: LocalSlot(1000 + index, 2000 + index if slot.kind == "video" else None, "cname")
-        for index, slot in enumerate(negotiated.using("slot"))
+        slot.mid: LocalSlot(index, base + index, base + 500 + index if kind == "video" else None, "cname")
+        for base, kind in ((1000, "audio"), (2000, "video"))
+        for index, slot in enumerate(negotiated.using("slot", kind))
     }
     values: Mapping[str, object] = {
         "session_id": 7,

@@ -1,0 +1,57 @@
+"""What media tells of a session, passed on to its room."""
+
+from sfu.join.session import Session
+from sfu.log import get_logger
+from sfu.media.specs import CodecName, LostReason
+from sfu.rooms.ports import SlotId, SourceId
+
+log = get_logger(__name__)
+
+
+class TransportWatcher:
+    """Silent until it knows whom to watch, and again once another transport has taken over."""
+
+    def __init__(self) -> None:
+        self._session: Session | None = None
+        self._transport: int | None = None
+
+    def watch(self, session: Session, transport: int) -> None:
+        self._session, self._transport = session, transport
+
+    def on_connected(self) -> None:
+        session = self._watched()
+        if session is not None and session.kind != "whep":
+            session.room.media_restored(session.id)
+
+    def on_lost(self, reason: LostReason) -> None:
+        session = self._watched()
+        if session is None:
+            return
+        log.info("media lost", kind=session.kind, room=session.room.name, id=session.id, reason=reason)
+        session.is_lost = True
+        if session.kind == "whep":
+            session.room.leave_viewer(session.id, "lost")
+        else:
+            session.room.media_lost(session.id)
+
+    def on_moved(self) -> None:
+        """The packet path follows the peer by itself."""
+
+    def _watched(self) -> Session | None:
+        session = self._session
+        return session if session is not None and session.link.transport == self._transport else None
+
+
+class SlotWatcher:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.slot = SlotId(0)
+
+    def on_switched(self, source: int | None) -> None:
+        """The room has told its participant already."""
+
+    def on_undecodable(self, source: int, codec: CodecName) -> None:
+        session = self._session
+        log.info("undecodable", room=session.room.name, id=session.id, codec=codec)
+        if session.kind == "participant":
+            session.room.slot_undecodable(session.id, self.slot, SourceId(source))
