@@ -20,10 +20,10 @@ pub(crate) enum Order {
     Snapshot(SyncSender<PlaneSnapshot>),
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum SendError {
-    /// The worker has not kept up with `capacity` orders.
-    Full,
+    /// The worker has not kept up with `capacity` orders; here it is back.
+    Full(Order),
     /// The worker has ended.
     Gone,
 }
@@ -72,20 +72,20 @@ pub(crate) fn channel(capacity: usize) -> io::Result<(OrderSender, OrderReceiver
 }
 
 impl OrderSender {
+    #[expect(
+        clippy::result_large_err,
+        reason = "a refused order goes back to its sender"
+    )]
     pub(crate) fn send(&self, order: Order) -> Result<(), SendError> {
         if self.shared.waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.capacity {
             self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-            return Err(SendError::Full);
+            return Err(SendError::Full(order));
         }
         if self.queue.send(order).is_err() {
             return Err(SendError::Gone);
         }
         self.shared.notify();
         Ok(())
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        self.shared.waiting.load(Ordering::Acquire) >= self.shared.capacity
     }
 
     /// Asks the worker to carry out what is queued, and end.
@@ -139,12 +139,11 @@ mod tests {
     #[test]
     fn a_full_queue_says_so_and_takes_again_once_served() {
         let (sender, receiver) = channel(2).expect("a wake");
-        assert_eq!(sender.send(order(1)), Ok(()));
-        assert_eq!(sender.send(order(2)), Ok(()));
-        assert!(sender.is_full());
-        assert_eq!(sender.send(order(3)), Err(SendError::Full));
+        assert!(sender.send(order(1)).is_ok());
+        assert!(sender.send(order(2)).is_ok());
+        assert!(matches!(sender.send(order(3)), Err(SendError::Full(_))));
         assert!(receiver.take().is_some());
-        assert_eq!(sender.send(order(4)), Ok(()));
+        assert!(sender.send(order(4)).is_ok());
     }
 
     #[test]
@@ -165,6 +164,6 @@ mod tests {
     fn an_ended_worker_is_told_apart_from_a_slow_one() {
         let (sender, receiver) = channel(2).expect("a wake");
         drop(receiver);
-        assert_eq!(sender.send(order(1)), Err(SendError::Gone));
+        assert!(matches!(sender.send(order(1)), Err(SendError::Gone)));
     }
 }

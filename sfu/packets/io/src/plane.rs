@@ -134,15 +134,16 @@ impl Plane {
     /// Hands a command to the worker; does nothing once it has ended.
     pub fn command(&self, command: Command) -> Result<(), CommandError> {
         let deadline = Instant::now() + COMMAND_PATIENCE;
-        while self.orders.is_full() {
-            if Instant::now() >= deadline {
-                return Err(CommandError::Stuck);
+        let mut order = Order::Command(command);
+        loop {
+            match self.orders.send(order) {
+                Ok(()) | Err(SendError::Gone) => return Ok(()),
+                Err(SendError::Full(_)) if Instant::now() >= deadline => {
+                    return Err(CommandError::Stuck);
+                }
+                Err(SendError::Full(refused)) => order = refused,
             }
             thread::sleep(Duration::from_millis(1));
-        }
-        match self.orders.send(Order::Command(command)) {
-            Err(SendError::Full) => Err(CommandError::Stuck),
-            Ok(()) | Err(SendError::Gone) => Ok(()),
         }
     }
 
@@ -159,7 +160,7 @@ impl Plane {
         let (answer, answered) = mpsc::sync_channel(1);
         match self.orders.send(Order::Snapshot(answer)) {
             Ok(()) => {}
-            Err(SendError::Full) => return Err(SnapshotError::TimedOut),
+            Err(SendError::Full(_)) => return Err(SnapshotError::TimedOut),
             Err(SendError::Gone) => return Err(self.ending()),
         }
         match answered.recv_timeout(timeout) {

@@ -276,10 +276,8 @@ fn a_panic_is_told_by_drain_and_snapshot() {
         "a reader that comes later is told as well"
     );
     wait_until("the end", || {
-        plane
-            .orders
-            .send(Order::Command(Command::RemoveRoom { room: RoomId(1) }))
-            == Err(SendError::Gone)
+        let order = Order::Command(Command::RemoveRoom { room: RoomId(1) });
+        matches!(plane.orders.send(order), Err(SendError::Gone))
     });
     assert_eq!(
         plane.snapshot(PATIENCE).expect_err("dead"),
@@ -309,6 +307,23 @@ fn a_stuck_worker_does_not_hold_who_asks() {
         plane.close_within(Duration::from_millis(10)),
         Err(CloseError)
     );
+}
+
+#[test]
+fn commands_to_a_stuck_worker_are_bounded() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    // Longer than commands are patient, shorter than closing is.
+    let asleep = COMMAND_PATIENCE.as_millis() as u64 + 4000;
+    let stick = Command::RemoveRoom {
+        room: RoomId(asleep),
+    };
+    plane.command(stick).expect("taken");
+    let result = (0..=ORDER_CAPACITY as u64).try_for_each(|source| {
+        plane.command(Command::RemoveSource {
+            source: SourceId(source),
+        })
+    });
+    assert_eq!(result, Err(CommandError::Stuck));
 }
 
 #[test]
