@@ -5,6 +5,13 @@ Knows nothing of what it names.
 
 import itertools
 import secrets
+from typing import NewType
+
+# Of the packet path: media makes them, rooms and joining hold them.
+TransportId = NewType("TransportId", int)
+SourceId = NewType("SourceId", int)
+SlotId = NewType("SlotId", int)
+MediaRoomId = NewType("MediaRoomId", int)
 
 # 12 characters of base 32 are 60 bits: among a million ids the chance of two alike is below 10^-6.
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sfu.ids import Numbers
+from sfu.ids import Numbers, SlotId
 from sfu.media.certificates import Certificate
 from sfu.media.dtls import Role
 from sfu.media.specs import (
@@ -72,7 +72,7 @@ class Inventory:
 
     def add_slot(self, transport: TransportEntry, spec: SlotSpec, listener: SlotListener | None) -> SlotEntry:
         needs_rtx = any(codec.rtx_payload_type is not None for codec in spec.codecs)
-        slot = Slot(self.numbers.take(), self._take_ssrc(), self._take_ssrc() if needs_rtx else None)
+        slot = Slot(SlotId(self.numbers.take()), self._take_ssrc(), self._take_ssrc() if needs_rtx else None)
         entry = SlotEntry(slot, transport.id, spec, listener)
         self.slots[slot.id] = entry
         transport.slots.add(slot.id)

@@ -14,6 +14,7 @@ from typing import Self
 from sfu import _packets
 from sfu.clock import Clock
 from sfu.errors import BadOffer, NotFound, ServerFull
+from sfu.ids import MediaRoomId, SourceId, TransportId
 from sfu.limits import Limits
 from sfu.log import get_logger
 from sfu.media import stats
@@ -27,8 +28,9 @@ from sfu.media.driver import Driver
 from sfu.media.dtls import SrtpKeys
 from sfu.media.handshakes import Handshakes
 from sfu.media.inventory import Inventory, TransportEntry
-from sfu.media.policy import Change, LayerPolicy, Size
+from sfu.media.policy import Size
 from sfu.media.probe import Probe, ProbeResult
+from sfu.media.showing import Showing
 from sfu.media.specs import (
     CodecSpec,
     Extensions,
@@ -49,9 +51,6 @@ from sfu.sdp.model import Candidate
 
 log = get_logger(__name__)
 
-# How soon a layer follows a publisher's camera that changed its resolution without changing its layers.
-REFRESH_S = 2.0
-
 
 class MediaPlane:
     """Implements `sfu.rooms.ports.Media`."""
@@ -70,9 +69,9 @@ class MediaPlane:
         self._certificates = Certificates(clock)
         self._interfaces = InterfaceAddresses(clock.monotonic)
         self._inventory = Inventory()
-        self._policy = LayerPolicy()
         self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
         self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
+        self._showing = Showing(self._inventory, packets, self._snapshots.get)
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
@@ -80,7 +79,7 @@ class MediaPlane:
     def attach(self) -> None:
         """Begin to listen to the packet path."""
         self._driver.attach()
-        self._refreshing = asyncio.create_task(self._refresh_layers(), name="media: refresh layers")
+        self._refreshing = asyncio.create_task(self._showing.refresh(), name="media: refresh layers")
 
     async def close(self) -> None:
         """Say goodbye to every peer (DTLS close_notify, RTCP BYE), then stop."""
@@ -120,9 +119,9 @@ class MediaPlane:
             "client" if is_client else "server",
             listener,
         )
-        self._inventory.transports[entry.id] = entry
         self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
-        return Transport(entry.id, local)
+        self._inventory.transports[entry.id] = entry
+        return Transport(TransportId(entry.id), local)
 
     def restart_ice(self, transport: int, remote: RemoteTransport) -> LocalTransport:
         """New credentials, same DTLS association (RFC 8842 §4: its fingerprints may not change)."""
@@ -161,37 +160,41 @@ class MediaPlane:
 
     # -- sources and slots ------------------------------------------------------------------------
 
-    def add_source(self, transport: int, spec: SourceSpec, listener: SourceListener | None = None) -> int:
+    def add_source(
+        self, transport: int, spec: SourceSpec, listener: SourceListener | None = None
+    ) -> SourceId:
+        codecs = _codecs(spec.codecs)
         source = self._inventory.add_source(self._transport(transport), spec, listener).id
-        self._policy.add_source(source, max(1, len(spec.rids)), is_screen=spec.is_screen)
+        self._showing.add_source(source, spec)
         self._packets.add_source(
             source,
             transport=transport,
             mid=spec.mid,
             kind=spec.kind,
-            codecs=_codecs(spec.codecs),
+            codecs=codecs,
             rids=spec.rids,
             announced=spec.announced,
             room=spec.room,
         )
-        return source
+        return SourceId(source)
 
     def set_forwarding(self, source: int, forwarding: bool) -> None:
         self._packets.set_forwarding(source, forwarding)
 
     def remove_source(self, source: int) -> None:
         if self._inventory.remove_source(source) is not None:
-            self._policy.remove_source(source)
+            self._showing.remove_source(source)
             self._packets.remove_source(source)
 
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
+        codecs = _codecs(spec.codecs)
         slot = self._inventory.add_slot(self._transport(transport), spec, listener).slot
         self._packets.add_slot(
             slot.id,
             transport=transport,
             mid=spec.mid,
             kind=spec.kind,
-            codecs=_codecs(spec.codecs),
+            codecs=codecs,
             ssrc=slot.ssrc,
             rtx_ssrc=slot.rtx_ssrc,
             cname=spec.cname,
@@ -201,21 +204,18 @@ class MediaPlane:
 
     def show(self, slot: int, source: int | None, size: Size | None = None) -> None:
         """From the source's next keyframe on, the slot shows it, in the layer that fits the size."""
-        if slot not in self._inventory.slots:
-            return
-        known = source if source in self._inventory.sources else None
-        self._tell_slot(slot, known, self._policy.show(slot, known, size))
+        self._showing.show(slot, source, size)
 
     def remove_slot(self, slot: int) -> None:
         if self._inventory.remove_slot(slot) is not None:
-            self._policy.remove_slot(slot)
+            self._showing.remove_slot(slot)
             self._packets.remove_slot(slot)
 
     # -- rooms ------------------------------------------------------------------------------------
 
-    def open_room(self) -> int:
+    def open_room(self) -> MediaRoomId:
         """A new competition of audio sources for :attr:`Limits.audio_slots` positions."""
-        room = self._inventory.numbers.take()
+        room = MediaRoomId(self._inventory.numbers.take())
         self._inventory.rooms[room] = None
         self._packets.add_room(room, self._limits.audio_slots)
         return room
@@ -292,7 +292,7 @@ class MediaPlane:
         self._lose(transport, reason)
 
     def layers_changed(self, source: int, layers: Sequence[int]) -> None:
-        self._apply(self._policy.layers_changed(source, layers))
+        self._showing.layers_changed(source, layers)
 
     # -- DTLS (sfu.media.handshakes.HandshakeListener) ----------------------------------------------
 
@@ -313,23 +313,6 @@ class MediaPlane:
 
     def handshake_lost(self, transport: int, reason: LostReason) -> None:
         self._lose(transport, reason)
-
-    # -- layers --------------------------------------------------------------------------------------
-
-    async def _refresh_layers(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH_S)
-            if not self._policy.has_choices:
-                continue
-            try:
-                self._measure(await self._snapshots.get())
-            except Exception:
-                log.exception("layers could not be refreshed")
-
-    def _measure(self, indexed: stats.Indexed) -> None:
-        for source in indexed.whole.sources:
-            sizes = {layer.layer: (layer.width, layer.height) for layer in source.layers}
-            self._apply(self._policy.measured(source.source, sizes))
 
     # -- parts --------------------------------------------------------------------------------------
 
@@ -352,22 +335,12 @@ class MediaPlane:
             return
         for source in list(entry.sources):
             self._inventory.remove_source(source)
-            self._policy.remove_source(source)
+            self._showing.remove_source(source)
         for slot in list(entry.slots):
             self._inventory.remove_slot(slot)
-            self._policy.remove_slot(slot)
+            self._showing.remove_slot(slot)
         del self._inventory.transports[transport]
         self._packets.remove_transport(transport)
-
-    def _apply(self, changes: Sequence[Change]) -> None:
-        for slot, source, layer in changes:
-            self._tell_slot(slot, source, layer)
-
-    def _tell_slot(self, slot: int, source: int | None, layer: int) -> None:
-        entry = self._inventory.slots[slot]
-        if entry.showing != (source, layer):
-            entry.showing = (source, layer)
-            self._packets.show(slot, source, layer)
 
 
 def _credentials(local: LocalTransport, remote: RemoteTransport) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """What the plane is told about peers and their m-lines, and whom it tells what became of them.
 
-Plain values that joining fills from the SDP; they mirror the packet path's commands. Ids are ints here:
-`sfu.rooms.ports` gives them their names.
+Plain values that joining fills from the SDP; they mirror the packet path's commands. Ids that are told to
+listeners are plain ints, as the packet path knows them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from sfu.ids import SlotId, TransportId
 from sfu.media import handshakes
 from sfu.media.certificates import Fingerprint
 
@@ -54,7 +55,7 @@ class LocalTransport:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    id: int
+    id: TransportId
     local: LocalTransport
 
 
@@ -105,7 +106,7 @@ class SlotSpec:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    id: int
+    id: SlotId
     ssrc: int
     rtx_ssrc: int | None
 
@@ -141,7 +142,7 @@ class SlotListener(Protocol):
 
 
 class RoomMediaListener(Protocol):
-    def on_audio_positions(self, positions: Sequence[int | None]) -> None: ...
+    def on_audio_positions(self, sources: Sequence[int | None]) -> None: ...
 
     def on_dominant(self, source: int | None) -> None: ...
 

@@ -5,12 +5,12 @@ Rooms decide *what* is shown to whom; media decides *how* (layer, keyframe, band
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NewType, Protocol
+from typing import Protocol
 
-SlotId = NewType("SlotId", int)
-SourceId = NewType("SourceId", int)
-TransportId = NewType("TransportId", int)
-MediaRoomId = NewType("MediaRoomId", int)
+from sfu.ids import MediaRoomId as MediaRoomId
+from sfu.ids import SlotId as SlotId
+from sfu.ids import SourceId as SourceId
+from sfu.ids import TransportId as TransportId
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,75 @@
+"""Keeps every slot on the layer that fits its tile, while tiles, cameras and layers change."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from sfu.log import get_logger
+from sfu.media.inventory import Inventory
+from sfu.media.policy import Change, LayerPolicy, Size
+from sfu.media.specs import SourceSpec
+from sfu.media.stats import Indexed
+
+log = get_logger(__name__)
+
+# How soon a layer follows a camera that changed its resolution without changing its layers.
+REFRESH_S = 2.0
+
+
+class ShowsSlots(Protocol):
+    def show(self, slot: int, source: int | None, layer: int = ...) -> None: ...
+
+
+class Showing:
+    def __init__(
+        self, inventory: Inventory, packets: ShowsSlots, snapshot: Callable[[], Awaitable[Indexed]]
+    ) -> None:
+        self._inventory = inventory
+        self._packets = packets
+        self._snapshot = snapshot
+        self._policy = LayerPolicy()
+
+    def add_source(self, source: int, spec: SourceSpec) -> None:
+        self._policy.add_source(source, max(1, len(spec.rids)), is_screen=spec.is_screen)
+
+    def remove_source(self, source: int) -> None:
+        self._policy.remove_source(source)
+
+    def remove_slot(self, slot: int) -> None:
+        self._policy.remove_slot(slot)
+
+    def show(self, slot: int, source: int | None, size: Size | None) -> None:
+        if slot not in self._inventory.slots:
+            return
+        known = source if source in self._inventory.sources else None
+        self._tell(slot, known, self._policy.show(slot, known, size))
+
+    def layers_changed(self, source: int, layers: Sequence[int]) -> None:
+        self._apply(self._policy.layers_changed(source, layers))
+
+    async def refresh(self) -> None:
+        """Look at the resolutions now and then, until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            if not self._policy.has_choices:
+                continue
+            try:
+                self.measure(await self._snapshot())
+            except Exception:
+                log.exception("layers could not be refreshed")
+
+    def measure(self, indexed: Indexed) -> None:
+        for source in indexed.whole.sources:
+            sizes = {layer.layer: (layer.width, layer.height) for layer in source.layers}
+            self._apply(self._policy.measured(source.source, sizes))
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        for slot, source, layer in changes:
+            self._tell(slot, source, layer)
+
+    def _tell(self, slot: int, source: int | None, layer: int) -> None:
+        """Only what is new: asked again, the packet path would ask the publisher for a keyframe."""
+        entry = self._inventory.slots[slot]
+        if entry.showing != (source, layer):
+            entry.showing = (source, layer)
+            self._packets.show(slot, source, layer)
