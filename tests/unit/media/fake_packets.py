@@ -1,0 +1,168 @@
+"""The packet path as the media plane sees it, without packets: remembers commands, emits what a test says."""
+
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TransportConnected:
+    transport: int
+    remote: tuple[str, int] = ("192.0.2.1", 5000)
+
+
+@dataclass(frozen=True)
+class TransportMoved:
+    transport: int
+    remote: tuple[str, int] = ("192.0.2.2", 5000)
+
+
+@dataclass(frozen=True)
+class TransportLost:
+    transport: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DtlsReceived:
+    transport: int
+    datagram: bytes
+
+
+@dataclass(frozen=True)
+class SourceLayersChanged:
+    source: int
+    codec: str
+    layers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SlotSwitched:
+    slot: int
+    source: int | None
+
+
+@dataclass(frozen=True)
+class SlotUndecodable:
+    slot: int
+    source: int
+    codec: str
+
+
+@dataclass(frozen=True)
+class AudioPositionsChanged:
+    room: int
+    positions: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class DominantSpeakerChanged:
+    room: int
+    source: int | None
+
+
+@dataclass(frozen=True)
+class SpeakingChanged:
+    source: int
+    speaking: bool
+
+
+@dataclass
+class FakeSnapshot:
+    datagrams_received: int = 0
+    bytes_received: int = 0
+    datagrams_sent: int = 0
+    bytes_sent: int = 0
+    drops: dict[str, int] = field(default_factory=dict)
+    events_dropped: int = 0
+    worker_cpu_s: float = 0.0
+    transports: list[Any] = field(default_factory=list)
+    sources: list[Any] = field(default_factory=list)
+    slots: list[Any] = field(default_factory=list)
+
+
+def layer(number: int = 0, **values) -> SimpleNamespace:
+    plain = dict.fromkeys(
+        ("ssrc", "packets", "bytes", "lost", "repaired", "duplicates", "keyframes", "nacks_sent"), 0
+    )
+    more = dict.fromkeys(("plis_sent", "bitrate_bps", "frames", "width", "height"), 0)
+    return SimpleNamespace(**{"layer": number, "active": True, "jitter_s": 0.0, **plain, **more, **values})
+
+
+def source(number: int, *layers, **values) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{"source": number, "codec": "vp8", "forwarding": True, "layers": list(layers), **values}
+    )
+
+
+def slot(number: int, **values) -> SimpleNamespace:
+    plain = dict.fromkeys(
+        ("layer", "packets", "bytes", "retransmitted", "nacks_received", "plis_received", "switches"), 0
+    )
+    more = {
+        "source": None,
+        "wanted": None,
+        "bitrate_bps": 0,
+        "fraction_lost": 0.0,
+        "lost": 0,
+        "jitter_s": 0.0,
+    }
+    return SimpleNamespace(**{"slot": number, **plain, **more, **values})
+
+
+def transport(number: int, **values) -> SimpleNamespace:
+    plain = dict.fromkeys(("packets_received", "packets_sent", "bytes_received", "bytes_sent"), 0)
+    more = {"remote": None, "has_keys": True, "round_trip_time_s": None, "remb_bps": None}
+    return SimpleNamespace(**{"transport": number, **plain, **more, **values})
+
+
+class FakePackets:
+    """Stands for `_packets.Plane`. `commands` holds (name, arguments by position, arguments by name)."""
+
+    def __init__(self) -> None:
+        self.event_fd = os.eventfd(0, os.EFD_NONBLOCK)
+        self.local_addresses = [("0.0.0.0", 4000), ("::", 4000)]
+        self.commands: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.counted = FakeSnapshot()
+        self.snapshots_taken = 0
+        self.is_closed = False
+        self._events: deque[Any] = deque()
+
+    def emit(self, *events: Any) -> None:
+        self._events.extend(events)
+        os.eventfd_write(self.event_fd, 1)
+
+    def drain(self, limit: int = 4096) -> list[Any]:
+        try:
+            os.eventfd_read(self.event_fd)
+        except BlockingIOError:
+            return []
+        batch = [self._events.popleft() for _ in range(min(limit, len(self._events)))]
+        if self._events:
+            os.eventfd_write(self.event_fd, 1)
+        return batch
+
+    def snapshot(self, timeout_s: float = 1.0) -> FakeSnapshot:
+        self.snapshots_taken += 1
+        return self.counted
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def dispose(self) -> None:
+        os.close(self.event_fd)
+
+    def of(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        """The arguments of each command of this name, in order."""
+        return [(by_position, by_name) for said, by_position, by_name in self.commands if said == name]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def command(*by_position: Any, **by_name: Any) -> None:
+            self.commands.append((name, by_position, by_name))
+
+        return command
