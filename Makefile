@@ -92,7 +92,7 @@ lint: build .venv/.development ## Check form, types and import direction in all 
 	$(BIN)/lint-imports
 	$(CARGO) fmt --all --check --manifest-path $(MANIFEST)
 	$(CARGO) clippy --quiet --locked --workspace --all-targets --manifest-path $(MANIFEST) -- -D warnings
-	cd client && npx biome ci . && npx tsc --noEmit
+	cd client && npx biome ci --colors=off . && npx tsc --noEmit
 
 .PHONY: bench
 bench: build .venv/.development ## Measure the cost of forwarding and print it
