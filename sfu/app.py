@@ -17,6 +17,7 @@ from sfu.auth.authenticator import Authenticator
 from sfu.auth.tokens import Tokens
 from sfu.clock import Clock, SystemClock
 from sfu.config import Config
+from sfu.join import Joiner
 from sfu.log import get_logger
 from sfu.media.collector import MediaCollector
 from sfu.media.plane import MediaPlane
@@ -28,6 +29,7 @@ from sfu.web import addresses, listen, responses, tls
 from sfu.web.api import Api
 from sfu.web.health import Health
 from sfu.web.pages import Pages
+from sfu.whip import WhipDoor
 
 log = get_logger(__name__)
 
@@ -97,8 +99,15 @@ class Site:
             probe=media.probe, metrics=metrics.render, draining=lambda: rooms.is_draining, clock=clock
         )
         api = Api(rooms=rooms, media=media, authenticator=authenticator)
+        joiner = Joiner(rooms, media, config.limits)
+        whip = WhipDoor(
+            joiner=joiner,
+            authenticator=authenticator,
+            sdp_limit=config.limits.sdp_bytes,
+            count_join=lambda kind: metrics.joins.labels(door=kind).inc(),
+        )
         application = _application(config.limits.api_body_bytes)
-        for door in (Pages(), api, health):
+        for door in (Pages(), api, health, whip):
             application.add_routes(door.routes())
         return cls(application, rooms)
 
