@@ -1,0 +1,141 @@
+"""What is said over one connection: first `join` or `resume`, then whatever a session may say.
+
+    text ─► rate limit ─► decode ─► enter, or handler ─► reply
+
+Sans-IO: frames come in by calls and go out through the outlet. Knows no WebSocket.
+"""
+
+from dataclasses import dataclass
+
+from sfu.auth.authenticator import Authenticator
+from sfu.errors import BadMessage, NotJoined, RateLimited, SfuError
+from sfu.join.requests import JoinRequest
+from sfu.log import get_logger
+from sfu.rooms.rooms import Rooms
+from sfu.signalling import handlers, messages, translate, wire
+from sfu.signalling.handlers import Desk
+from sfu.signalling.messages import ClientMessage
+from sfu.signalling.outlet import CloseCode, Outlet
+from sfu.signalling.rate import RateLimit
+from sfu.signalling.session import Session
+from sfu.signalling.sessions import Sessions
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """What a connection needs to become, or go on with, a session."""
+
+    rooms: Rooms
+    authenticator: Authenticator
+    sessions: Sessions
+
+
+class Dialogue:
+    def __init__(self, outlet: Outlet, entrance: Entrance, desk: Desk, limit: RateLimit) -> None:
+        self._outlet = outlet
+        self._entrance = entrance
+        self._desk = desk
+        self._limit = limit
+        self._session: Session | None = None
+
+    @property
+    def session(self) -> Session | None:
+        return self._session
+
+    def on_text(self, text: str) -> None:
+        if not self.allows():
+            self._refuse(RateLimited("Too many messages."), wire.id_of(text))
+            return
+        try:
+            self._take(wire.decode(text))
+        except SfuError as error:
+            self._refuse(error, wire.id_of(text))
+        except Exception:  # the door: our mistake must not end the caller's session
+            log.exception("message broke its handler", participant=self._name())
+            self._refuse(SfuError("Something broke in the server."), wire.id_of(text))
+
+    def on_binary(self) -> None:
+        self._refuse(BadMessage("Messages are text frames."), None)
+        self._outlet.close(CloseCode.UNSUPPORTED_DATA)
+
+    def on_join_overdue(self) -> None:
+        """Called once, some time after the connection came."""
+        if self._session is None:
+            self._refuse(NotJoined("No join came in time."), None)
+            self._outlet.close(CloseCode.POLICY)
+
+    def on_closed(self) -> None:
+        if self._session is not None:
+            self._entrance.sessions.cut(self._session, self._outlet)
+
+    def allows(self) -> bool:
+        """Whether one more frame is within the limit. Far beyond it the connection ends."""
+        allowed = self._limit.take()
+        if self._limit.is_abused:
+            self._outlet.close(CloseCode.POLICY)
+        return allowed
+
+    def _take(self, message: ClientMessage) -> None:
+        if self._session is None:
+            self._enter(message)
+        elif self._session.outlet is self._outlet:
+            reply = handlers.handle(self._desk, self._session, message)
+            if reply is not None:
+                self._outlet.send(wire.encode(reply))
+
+    def _enter(self, message: ClientMessage) -> None:
+        match message:
+            case messages.Join():
+                self._join(message)
+            case messages.Resume():
+                self._resume(message)
+            case messages.Leave():
+                self._outlet.close(CloseCode.NORMAL)
+            case messages.Ping():
+                self._outlet.send(wire.encode(messages.Pong()))
+            case _:
+                raise NotJoined("Join or resume first.")
+
+    def _join(self, message: messages.Join) -> None:
+        # The token is for the room as it is really called, whichever way it was spelt.
+        room = self._entrance.rooms.checked_name(message.room)
+        grant = self._entrance.authenticator.authenticate(message.token, room)
+        joined = self._desk.joiner.join(
+            JoinRequest(
+                kind="participant",
+                room=room,
+                grant=grant,
+                sdp=message.sdp,
+                name=message.name,
+                tracks=handlers.hints(message.tracks),
+                reached_at=self._desk.reached_at,
+            )
+        )
+        self._session = self._entrance.sessions.open(joined.session, self._outlet)
+        self._welcome(self._session, message.id, joined.answer)
+
+    def _resume(self, message: messages.Resume) -> None:
+        self._session = self._entrance.sessions.resume(message.session, message.last_seq, self._outlet)
+        self._welcome(self._session, message.id, None)
+
+    def _welcome(self, session: Session, id_: int, sdp: str | None) -> None:
+        room = session.handle.room
+        joined = translate.joined(
+            id_=id_,
+            secret=session.secret,
+            seq=session.seq,
+            room=room,
+            participant=room.participant(session.participant),
+            chat=self._desk.chat.history(room, session.participant),
+            sdp=sdp,
+        )
+        self._outlet.send(wire.encode(joined))
+
+    def _refuse(self, error: SfuError, id_: int | None) -> None:
+        code: messages.ErrorCode = error.code  # type: ignore[assignment]
+        self._outlet.send(wire.encode(messages.Error(code=code, message=error.message, id=id_)))
+
+    def _name(self) -> str | None:
+        return self._session.participant if self._session else None

@@ -1,0 +1,66 @@
+"""The door `/ws`: lets our own pages and programs in, and starts their dialogue. See PROTOCOL.md."""
+
+import asyncio
+
+from aiohttp import hdrs, web
+
+from sfu.auth.authenticator import Authenticator
+from sfu.auth.origin import OriginPolicy
+from sfu.chat.chat import Chat
+from sfu.clock import Clock
+from sfu.limits import Limits
+from sfu.rooms.rooms import Rooms
+from sfu.signalling import connection
+from sfu.signalling.dialogue import Dialogue, Entrance
+from sfu.signalling.handlers import Desk, Joining
+from sfu.signalling.rate import RateLimit
+from sfu.signalling.sessions import Sessions
+
+# A browser sends its join within a round trip; one that waits holds memory for nothing.
+JOIN_TIMEOUT_S = 10.0
+
+
+class SignallingDoor:
+    def __init__(
+        self,
+        *,
+        rooms: Rooms,
+        joiner: Joining,
+        chat: Chat,
+        sessions: Sessions,
+        authenticator: Authenticator,
+        origins: OriginPolicy,
+        limits: Limits,
+        clock: Clock,
+    ) -> None:
+        self._entrance = Entrance(rooms, authenticator, sessions)
+        self._joiner = joiner
+        self._chat = chat
+        self._origins = origins
+        self._limits = limits
+        self._clock = clock
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/ws", self._serve)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        self._origins.check(request.headers.get(hdrs.ORIGIN), request.host)
+        loop = asyncio.get_running_loop()
+        line = await connection.opened(request, self._limits.websocket_message_bytes)
+        dialogue = self._dialogue(line, _reached_at(request))
+        overdue = loop.call_later(JOIN_TIMEOUT_S, dialogue.on_join_overdue)
+        try:
+            await line.run(dialogue, self._clock, loop)
+        finally:
+            overdue.cancel()
+        return line.response
+
+    def _dialogue(self, line: connection.Connection, reached_at: str | None) -> Dialogue:
+        limit = RateLimit(self._clock, per_s=self._limits.messages_per_s, burst=self._limits.message_burst)
+        return Dialogue(line, self._entrance, Desk(self._joiner, self._chat, reached_at), limit)
+
+
+def _reached_at(request: web.Request) -> str | None:
+    """Our address, as the client reached it; media candidates depend on it."""
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    return str(name[0]) if isinstance(name, tuple) else None

@@ -1,0 +1,126 @@
+"""From the model's words to the protocol's: room events, and the state that a joiner is told."""
+
+from sfu.chat.history import ChatMessage
+from sfu.rooms import events
+from sfu.rooms.events import RoomEvent
+from sfu.rooms.participant import Participant
+from sfu.rooms.room import Room
+from sfu.rooms.track import Track
+from sfu.signalling import messages
+
+
+def to_all(event: RoomEvent) -> messages.Event | None:
+    """What everyone in the room is told; None if it is not for all."""
+    match event:
+        case events.ParticipantJoined(id_, name, role):
+            person = messages.Participant(id=id_, name=name, role=role, tracks=[])
+            return messages.ParticipantJoined(seq=0, participant=person)
+        case events.ParticipantUpdated(id_, name, role, reconnecting):
+            return messages.ParticipantUpdated(
+                seq=0, participant=id_, name=name, role=role, reconnecting=reconnecting
+            )
+        case events.TrackPublished(id_, track, source, live):
+            told = messages.Track(id=track, source=source, live=live)
+            return messages.TrackPublished(seq=0, participant=id_, track=told)
+        case events.TrackUpdated(id_, track, source, live, by_moderator):
+            told = messages.Track(id=track, source=source, live=live)
+            return messages.TrackUpdated(seq=0, participant=id_, track=told, by_moderator=by_moderator)
+        case events.TrackUnpublished(id_, track):
+            return messages.TrackUnpublished(seq=0, participant=id_, track=track)
+        case events.RoomLocked(locked):
+            return messages.RoomUpdated(seq=0, locked=locked)
+        case _:
+            return None
+
+
+def left(event: events.ParticipantLeft) -> messages.ParticipantLeft | None:
+    """What those who stay are told; when the room has ended nobody stays."""
+    if event.reason == "room_ended":
+        return None
+    return messages.ParticipantLeft(seq=0, participant=event.participant, reason=event.reason)
+
+
+def ended(event: events.ParticipantLeft) -> messages.Ended | None:
+    """What the one who left is told; nothing if it knows."""
+    match event.reason:
+        case "left":
+            return None
+        case "lost":
+            return messages.Ended(seq=0, reason="media_lost")
+        case reason:
+            return messages.Ended(seq=0, reason=reason)
+
+
+def slots(event: events.SlotsChanged) -> messages.Slots:
+    changed = [_assignment(slot.mid, slot.track, slot.undecodable) for slot in event.slots]
+    return messages.Slots(seq=0, slots=changed)
+
+
+def speakers(now: events.SpeakersChanged) -> messages.Speakers:
+    return messages.Speakers(seq=0, audio=list(now.audio), speaking=list(now.speaking), dominant=now.dominant)
+
+
+def chat_message(message: ChatMessage) -> messages.ChatMessage:
+    return messages.ChatMessage(
+        id=message.id,
+        sender=message.sender,
+        name=message.name,
+        text=message.text,
+        sent_at=message.sent_at,
+        to=message.to,
+    )
+
+
+def video_slots(participant: Participant) -> list[messages.SlotAssignment]:
+    return [
+        _assignment(slot.mid, slot.shown.id if slot.shown else None, slot.undecodable)
+        for slot in participant.subscription.slots
+    ]
+
+
+def joined(
+    *,
+    id_: int,
+    secret: str,
+    seq: int,
+    room: Room,
+    participant: Participant,
+    chat: list[ChatMessage],
+    sdp: str | None,
+) -> messages.Joined:
+    heard = room.speakers
+    return messages.Joined(
+        id=id_,
+        session=secret,
+        participant=participant.id,
+        role=participant.role,
+        room=room.name,
+        locked=room.locked,
+        participants=[_participant(one) for one in room.participants],
+        chat=[chat_message(message) for message in chat],
+        seq=seq,
+        video_slots=video_slots(participant),
+        audio_mids=list(participant.audio_mids),
+        audio=list(heard.audio),
+        speaking=list(heard.speaking),
+        dominant=heard.dominant,
+        sdp=sdp,
+    )
+
+
+def _participant(one: Participant) -> messages.Participant:
+    return messages.Participant(
+        id=one.id,
+        name=one.name,
+        role=one.role,
+        tracks=[_track(track) for track in one.published],
+        reconnecting=one.reconnecting,
+    )
+
+
+def _track(track: Track) -> messages.Track:
+    return messages.Track(id=track.id, source=track.source, live=track.live)
+
+
+def _assignment(mid: str, track: str | None, undecodable: bool) -> messages.SlotAssignment:
+    return messages.SlotAssignment(mid=mid, track=track, undecodable=undecodable)
