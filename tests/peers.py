@@ -187,7 +187,7 @@ class Signalling:
     async def cut(self) -> None:
         """The connection is lost without a closing handshake."""
         self._reader.cancel()
-        transport = self.socket.get_extra_info("transport")
+        transport = self.socket._writer.transport  # the public accessor answers None
         if transport is not None:
             transport.abort()
         await self._http.close()
