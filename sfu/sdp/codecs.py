@@ -46,6 +46,10 @@ EXTENSIONS: dict[str, ExtensionName] = {
 FEEDBACK = frozenset({"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"})
 
 
+# RFC 5761 §4: with rtcp-mux these cannot be told from RTCP.
+_TAKEN_FOR_RTCP = range(64, 96)
+
+
 @dataclass(frozen=True, slots=True)
 class NegotiatedCodec:
     """One codec of an m-line, with the offer's payload types."""
@@ -74,7 +78,7 @@ _PREFERENCE: tuple[CodecName, ...] = (
 
 def choose_codecs(kind: MediaKind, offered: Iterable[Codec]) -> tuple[NegotiatedCodec, ...]:
     """The supported ones, preferred first; of two that are the same the better one."""
-    offered = tuple(offered)
+    offered = tuple(codec for codec in offered if codec.payload_type not in _TAKEN_FOR_RTCP)
     retransmissions = _retransmissions(offered)
     best: dict[tuple[CodecName, str], tuple[int, NegotiatedCodec]] = {}
     for codec in offered:

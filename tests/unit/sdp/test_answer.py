@@ -191,6 +191,12 @@ def test_opus_parameters(offered: str, answered: str) -> None:
     assert starting(lines_of(text), "a=fmtp") == [f"a=fmtp:111 {answered}"]
 
 
+def test_payload_types_that_look_like_rtcp_are_not_taken() -> None:
+    lines = ["a=rtpmap:72 VP8/90000", "a=rtpmap:35 VP9/90000", "a=rtpmap:73 rtx/90000", "a=fmtp:73 apt=35"]
+    text = answer(offer(section("0", lines=lines, formats="72 35 73")))
+    assert lines_of(text)[0] == "m=video 8443 UDP/TLS/RTP/SAVPF 35"
+
+
 def test_opus_goes_before_red() -> None:
     microphone = lines_of(answer(load("chromium-156-participant")))
     assert starting(microphone, "a=rtpmap:")[:2] == ["a=rtpmap:111 opus/48000/2", "a=rtpmap:63 red/48000/2"]

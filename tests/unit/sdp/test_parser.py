@@ -74,6 +74,11 @@ def test_sections_with_the_same_lines_share_what_was_read() -> None:
     assert first is not third
 
 
+def test_ports_of_rtcp_do_not_make_sections_differ() -> None:
+    sections = [section(str(n), lines=[*VP8, f"a=rtcp:{9000 + n} IN IP4 192.0.2.1"]) for n in range(100)]
+    assert len({id(one.media) for one in parse_offer(offer(*sections), LIMITS).sections}) == 1
+
+
 def test_equal_lines_of_another_kind_are_not_shared() -> None:
     parsed = parse_offer(offer(section("0", "application"), section("1")), LIMITS)
     assert parsed.sections[0].media.codecs == ()
@@ -146,7 +151,10 @@ BROKEN = {
         offer(section("0", lines=["a=x:" + "y" * 600_000])),
         offer(section("0", lines=["a=x:" + "\u20ac" * 200_000])),
     ],
-    SdpProblem.TOO_MANY_SECTIONS: [offer(*(section(str(n)) for n in range(129)))],
+    SdpProblem.TOO_MANY_SECTIONS: [
+        offer(*(section(str(n)) for n in range(129))),
+        offer(*(section(str(n), lines=[f"a=rtpmap:96 VP8/{90000 + n}"]) for n in range(33))),
+    ],
     SdpProblem.MISSING_ICE: [
         offer(section("0"), session=without("a=ice-ufrag")),
         offer(section("0"), session=without("a=ice-pwd")),
