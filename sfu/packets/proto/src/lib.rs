@@ -5,15 +5,25 @@
 
 #![forbid(unsafe_code)]
 
+mod clock;
 pub mod codecs;
 pub mod command;
 pub mod demux;
 pub mod drop;
+mod egress;
 pub mod event;
+mod handover;
 pub mod ice;
 pub mod ids;
+mod ingress;
+mod limits;
+mod meter;
+mod random;
 pub mod router;
+pub mod rtcp;
+pub mod rtp;
 pub mod snapshot;
 pub mod srtp;
 pub mod stun;
+mod timers;
 pub mod transmit;

@@ -1,0 +1,137 @@
+//! Header extension blocks, built once for each packet and each distinct set of ids.
+
+use crate::command::Extension;
+use crate::handover::{Burst, Packet};
+use crate::rtp::{Block, EXTENSIONS, ExtensionMap};
+
+const TRANSPORT_SEQUENCE_BYTES: usize = 2;
+const SEND_TIME_BYTES: usize = 3;
+
+/// A built block; what differs between subscribers is patched after copying.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BlockRef {
+    pub(crate) start: u32,
+    pub(crate) len: u16,
+    /// From the block's first byte; zero where absent.
+    pub(crate) transport_sequence_at: u16,
+    pub(crate) send_time_at: u16,
+}
+
+/// What a block holds besides the forwarded elements.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extras<'a> {
+    pub(crate) mid: Option<&'a str>,
+    /// Numbers and times that differ with every send.
+    pub(crate) is_stamped: bool,
+}
+
+/// The blocks of the burst being walked.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    bytes: Vec<u8>,
+    /// By mapping, then by packet.
+    built: Vec<Vec<Option<BlockRef>>>,
+    packets: usize,
+}
+
+impl Blocks {
+    pub(crate) fn begin(&mut self, packets: usize) {
+        self.bytes.clear();
+        self.packets = packets;
+        for mapping in &mut self.built {
+            mapping.clear();
+        }
+    }
+
+    pub(crate) fn bytes(&self, block: &BlockRef) -> &[u8] {
+        &self.bytes[block.start as usize..block.start as usize + usize::from(block.len)]
+    }
+
+    /// The stamped block without mid, built at first use.
+    pub(crate) fn shared(
+        &mut self,
+        mapping: usize,
+        map: &ExtensionMap,
+        burst: &Burst,
+        packet: usize,
+    ) -> BlockRef {
+        if self.built.len() <= mapping {
+            self.built.resize_with(mapping + 1, Vec::new);
+        }
+        let built = &mut self.built[mapping];
+        built.resize(self.packets, None);
+        if let Some(block) = built[packet] {
+            return block;
+        }
+        let extras = Extras {
+            mid: None,
+            is_stamped: true,
+        };
+        let block = self.build(map, burst, &burst.packets[packet], extras);
+        self.built[mapping][packet] = Some(block);
+        block
+    }
+
+    /// A block of its own.
+    pub(crate) fn build(
+        &mut self,
+        map: &ExtensionMap,
+        burst: &Burst,
+        packet: &Packet,
+        extras: Extras<'_>,
+    ) -> BlockRef {
+        let start = self.bytes.len();
+        let stamp = |extension| map.id(extension).filter(|_| extras.is_stamped);
+        let transport_sequence = stamp(Extension::TransportSequenceNumber);
+        let send_time = stamp(Extension::AbsoluteSendTime);
+        let mid = extras
+            .mid
+            .and_then(|mid| Some((map.id(Extension::Mid)?, mid.as_bytes())));
+        let forwarded = || elements(burst.extensions(packet), map);
+        let sizes = transport_sequence
+            .map(|id| (id, TRANSPORT_SEQUENCE_BYTES))
+            .into_iter()
+            .chain(send_time.map(|id| (id, SEND_TIME_BYTES)))
+            .chain(mid.map(|(id, mid)| (id, mid.len())))
+            .chain(forwarded().map(|(id, data)| (id, data.len())));
+        let mut block = Block::begin(&mut self.bytes, sizes);
+        let push = |block: &mut Block<'_>, id: Option<u8>, data: &[u8]| {
+            id.map_or(0, |id| block.push(id, data) as u16)
+        };
+        let transport_sequence_at = push(
+            &mut block,
+            transport_sequence,
+            &[0; TRANSPORT_SEQUENCE_BYTES],
+        );
+        let send_time_at = push(&mut block, send_time, &[0; SEND_TIME_BYTES]);
+        if let Some((id, mid)) = mid {
+            block.push(id, mid);
+        }
+        for (id, data) in forwarded() {
+            block.push(id, data);
+        }
+        block.finish();
+        let len = (self.bytes.len() - start) as u16;
+        BlockRef {
+            start: start as u32,
+            len,
+            transport_sequence_at,
+            send_time_at,
+        }
+    }
+}
+
+/// A packet's forwarded elements under the ids of a subscriber; those it knows.
+fn elements<'e>(
+    encoded: &'e [u8],
+    map: &'e ExtensionMap,
+) -> impl Iterator<Item = (u8, &'e [u8])> + 'e {
+    let mut rest = encoded;
+    let all = std::iter::from_fn(move || {
+        let (&[extension, len], after) = rest.split_first_chunk()?;
+        let (data, after) = after.split_at_checked(usize::from(len))?;
+        rest = after;
+        Some((EXTENSIONS[usize::from(extension)], data))
+    });
+    all.filter_map(|(extension, data)| Some((map.id(extension)?, data)))
+}

@@ -1,0 +1,111 @@
+//! The send side's view of one layer, and of one source's layers.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cache::Cache;
+use crate::handover::{Burst, ClockPoint, Group, LayerDescription, LayerKey};
+use crate::ids::TransportId;
+
+pub(crate) struct Feed {
+    pub(crate) description: LayerDescription,
+    pub(crate) cache: Cache,
+    /// Slots that show it or wait for it.
+    pub(crate) slots: Vec<usize>,
+    pub(crate) waiting: usize,
+    /// From sender reports; from arrivals until one came.
+    pub(crate) clock: Option<ClockPoint>,
+    pub(crate) arrival: Option<ClockPoint>,
+}
+
+impl Feed {
+    pub(crate) fn new(description: LayerDescription) -> Self {
+        Self {
+            description,
+            cache: Cache::default(),
+            slots: Vec::new(),
+            waiting: 0,
+            clock: None,
+            arrival: None,
+        }
+    }
+
+    pub(crate) fn take(&mut self, now: Instant, now_us: i64, burst: &Arc<Burst>, group: &Group) {
+        for packet in group.packets.clone() {
+            self.cache.insert(now, burst, packet);
+        }
+        let last = &burst.packets[group.packets.end as usize - 1];
+        self.arrival = Some(ClockPoint {
+            timestamp: last.timestamp,
+            sampled_us: now_us,
+        });
+    }
+
+    pub(crate) fn timestamp_at(&self, us: i64) -> Option<u32> {
+        let point = self.clock.or(self.arrival)?;
+        Some(point.timestamp_at(us, self.description.clock_rate))
+    }
+
+    pub(crate) fn attach(&mut self, slot: usize) {
+        if !self.slots.contains(&slot) {
+            self.slots.push(slot);
+        }
+    }
+
+    pub(crate) fn detach(&mut self, slot: usize) {
+        if let Some(index) = self.slots.iter().position(|&held| held == slot) {
+            self.slots.swap_remove(index);
+        }
+    }
+}
+
+/// A source as slots choose from it.
+pub(crate) struct ShownSource {
+    pub(crate) transport: TransportId,
+    /// Active layers by index, the highest first.
+    pub(crate) active: Vec<(u8, LayerKey)>,
+    /// Slots told to show it.
+    pub(crate) slots: Vec<usize>,
+}
+
+impl ShownSource {
+    pub(crate) fn started(&mut self, index: u8, layer: LayerKey) {
+        self.active.retain(|&(held, _)| held != index);
+        self.active.push((index, layer));
+        self.active.sort_unstable();
+    }
+
+    pub(crate) fn stopped(&mut self, layer: LayerKey) {
+        self.active.retain(|&(_, held)| held != layer);
+    }
+
+    /// The nearest active layer at or below the asked one, else the nearest above.
+    pub(crate) fn nearest(&self, index: u8) -> Option<LayerKey> {
+        let below = self.active.iter().find(|(held, _)| *held >= index);
+        below.or(self.active.last()).map(|&(_, layer)| layer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_active_layer_is_chosen_below_first() {
+        let active = vec![(0, LayerKey(10)), (2, LayerKey(12))];
+        let mut source = ShownSource {
+            transport: TransportId(1),
+            active,
+            slots: Vec::new(),
+        };
+        assert_eq!(source.nearest(0), Some(LayerKey(10)));
+        assert_eq!(source.nearest(1), Some(LayerKey(12)));
+        source.stopped(LayerKey(12));
+        assert_eq!(source.nearest(2), Some(LayerKey(10)));
+        source.started(2, LayerKey(13));
+        assert_eq!(source.nearest(2), Some(LayerKey(13)));
+        source.stopped(LayerKey(10));
+        source.stopped(LayerKey(13));
+        assert_eq!(source.nearest(0), None);
+    }
+}

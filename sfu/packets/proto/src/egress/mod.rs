@@ -1,0 +1,369 @@
+//! The send side of all transports: bursts become protected datagrams, subscriber by
+//! subscriber.
+//!
+//! In come [`Down`] values and commands about slots; out go datagrams into an arena, [`Up`]
+//! values and events. It knows no publisher's transport and no socket. Split by what
+//! happens: [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
+//! packet's bytes, [`reports`] RTCP to and from subscribers.
+
+mod blocks;
+mod cache;
+mod choose;
+mod feed;
+mod reports;
+mod retransmission;
+mod rewrite;
+mod run;
+mod sender;
+mod slot;
+mod view;
+mod walk;
+mod write;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use self::feed::{Feed, ShownSource};
+use self::sender::Sender;
+use self::slot::Slot;
+use self::walk::{Control, Walk};
+use crate::clock::Clock;
+use crate::command::{Extension, SlotParameters, SrtpKeys};
+use crate::drop::{DropCounters, DropReason};
+use crate::event::Event;
+use crate::handover::{Burst, ClockPoint, Down, LayerKey, Up};
+use crate::ids::{RoomId, SlotId, SourceId, TransportId};
+use crate::random::Random;
+use crate::rtp::ExtensionMap;
+use crate::srtp::SrtpError;
+use crate::timers::Timers;
+use crate::transmit::{Path, TransmitBatch};
+
+/// Audio slots that follow a room's positions.
+#[derive(Default)]
+struct Followers {
+    positions: Vec<Option<SourceId>>,
+    /// Slot and its position.
+    slots: Vec<(usize, usize)>,
+}
+
+pub(crate) struct Egress {
+    clock: Clock,
+    random: Random,
+    /// The distinct extension maps; few, since browsers of one kind number alike.
+    mappings: Vec<ExtensionMap>,
+    senders: Slab<Sender>,
+    by_transport: FxHashMap<TransportId, usize>,
+    slots: Slab<Slot>,
+    by_slot: FxHashMap<SlotId, usize>,
+    sources: FxHashMap<SourceId, ShownSource>,
+    feeds: FxHashMap<LayerKey, Feed>,
+    rooms: FxHashMap<RoomId, Followers>,
+    walk: Walk,
+    /// Senders.
+    timers: Timers<usize>,
+    pub(crate) up: Vec<Up>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) drops: DropCounters,
+}
+
+impl Egress {
+    pub(crate) fn new(clock: Clock, seed: u64) -> Self {
+        Self {
+            clock,
+            random: Random::new(seed),
+            mappings: Vec::new(),
+            senders: Slab::new(),
+            by_transport: FxHashMap::default(),
+            slots: Slab::new(),
+            by_slot: FxHashMap::default(),
+            sources: FxHashMap::default(),
+            feeds: FxHashMap::default(),
+            rooms: FxHashMap::default(),
+            walk: Walk::default(),
+            timers: Timers::default(),
+            up: Vec::new(),
+            events: Vec::new(),
+            drops: DropCounters::default(),
+        }
+    }
+
+    // -- commands: transports ---------------------------------------------------------------
+
+    pub(crate) fn add_transport(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
+        if self.by_transport.contains_key(&id) {
+            return;
+        }
+        let extensions = ExtensionMap::new(extensions);
+        let mapping = self.mapping_of(&extensions);
+        let index = self.senders.insert(Sender::new(id, extensions, mapping));
+        self.by_transport.insert(id, index);
+    }
+
+    pub(crate) fn set_extensions(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
+        let Some(index) = self.by_transport.get(&id).copied() else {
+            return;
+        };
+        let extensions = ExtensionMap::new(extensions);
+        let mapping = self.mapping_of(&extensions);
+        let sender = &mut self.senders[index];
+        (sender.extensions, sender.mapping) = (extensions, mapping);
+        // What was sent with other ids cannot be sent again as it was.
+        for &(_, slot) in &self.senders[index].slots {
+            self.slots[slot].rewrite.forget_segments();
+        }
+    }
+
+    fn mapping_of(&mut self, extensions: &ExtensionMap) -> usize {
+        let found = self.mappings.iter().position(|known| known == extensions);
+        found.unwrap_or_else(|| {
+            self.mappings.push(*extensions);
+            self.mappings.len() - 1
+        })
+    }
+
+    pub(crate) fn set_keys(&mut self, id: TransportId, keys: &SrtpKeys) -> Result<(), SrtpError> {
+        let Some(index) = self.by_transport.get(&id).copied() else {
+            return Ok(());
+        };
+        if self.senders[index].set_keys(keys)? {
+            for (_, slot) in self.senders[index].slots.clone() {
+                self.restart_slot(slot);
+            }
+            self.choose_all(index);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_path(&mut self, id: TransportId, path: Option<Path>) {
+        if let Some(index) = self.by_transport.get(&id).copied() {
+            self.senders[index].path = path;
+            self.choose_all(index);
+        }
+    }
+
+    /// Says BYE for all slots and forgets them.
+    pub(crate) fn remove_transport(&mut self, id: TransportId, out: &mut TransmitBatch) {
+        let Some(index) = self.by_transport.remove(&id) else {
+            return;
+        };
+        self.say_bye(index, out);
+        for (_, slot) in self.senders[index].slots.clone() {
+            self.remove_slot(self.slots[slot].id);
+        }
+        self.senders.remove(index);
+    }
+
+    // -- commands: sources and slots ----------------------------------------------------------
+
+    pub(crate) fn add_source(&mut self, id: SourceId, transport: TransportId) {
+        self.sources.entry(id).or_insert_with(|| ShownSource {
+            transport,
+            active: Vec::new(),
+            slots: Vec::new(),
+        });
+    }
+
+    pub(crate) fn remove_source(&mut self, id: SourceId) {
+        let Some(source) = self.sources.remove(&id) else {
+            return;
+        };
+        for slot in source.slots {
+            if let Some(slot) = self.slots.get_mut(slot) {
+                slot.shown = None;
+            }
+            self.choose(slot);
+        }
+    }
+
+    pub(crate) fn add_slot(&mut self, id: SlotId, parameters: SlotParameters) {
+        let Some(sender) = self.by_transport.get(&parameters.transport).copied() else {
+            return;
+        };
+        if self.by_slot.contains_key(&id) || parameters.codecs.is_empty() {
+            return;
+        }
+        let (ssrc, follows) = (parameters.ssrc, parameters.follows);
+        let slot = Slot::new(id, sender, parameters, self.random.next());
+        let index = self.slots.insert(slot);
+        self.by_slot.insert(id, index);
+        self.senders[sender].slots.push((ssrc, index));
+        if let Some((room, position)) = follows {
+            let room = self.rooms.entry(room).or_default();
+            room.slots.push((index, usize::from(position)));
+            let source = room.positions.get(usize::from(position)).copied().flatten();
+            self.follow(index, source);
+        }
+    }
+
+    pub(crate) fn remove_slot(&mut self, id: SlotId) {
+        let Some(index) = self.by_slot.remove(&id) else {
+            return;
+        };
+        self.set_shown(index, None);
+        self.set_wanted(index, None);
+        self.set_current(index, None);
+        let slot = self.slots.remove(index);
+        self.senders[slot.sender]
+            .slots
+            .retain(|&(_, held)| held != index);
+        if let Some((room, _)) = slot.parameters.follows
+            && let Some(room) = self.rooms.get_mut(&room)
+        {
+            room.slots.retain(|&(held, _)| held != index);
+        }
+    }
+
+    pub(crate) fn show(&mut self, id: SlotId, source: Option<SourceId>, layer: u8) {
+        let Some(&index) = self.by_slot.get(&id) else {
+            return;
+        };
+        if source.is_some_and(|source| !self.sources.contains_key(&source)) {
+            return;
+        }
+        self.set_shown(index, source.map(|source| (source, layer)));
+        self.choose(index);
+    }
+
+    pub(crate) fn remove_room(&mut self, room: RoomId) {
+        let Some(followers) = self.rooms.remove(&room) else {
+            return;
+        };
+        for (slot, _) in followers.slots {
+            self.follow(slot, None);
+        }
+    }
+
+    // -- what ingress hands down --------------------------------------------------------------
+
+    pub(crate) fn handle_down(&mut self, now: Instant, down: Down) {
+        match down {
+            Down::Burst(burst) => self.take_burst(now, burst),
+            Down::LayerStarted(description) => {
+                let (source, layer) = (description.source, description.layer);
+                if let Some(shown) = self.sources.get_mut(&source) {
+                    shown.started(description.index, layer);
+                    self.feeds
+                        .entry(layer)
+                        .or_insert_with(|| Feed::new(*description));
+                    self.choose_for(source);
+                }
+            }
+            Down::LayerSilent(layer) => self.stop_layer(layer),
+            Down::LayerEnded(layer) => self.end_layer(layer),
+            Down::LayerClock {
+                layer,
+                timestamp,
+                sampled_us,
+            } => {
+                if let Some(feed) = self.feeds.get_mut(&layer) {
+                    feed.clock = Some(ClockPoint {
+                        timestamp,
+                        sampled_us,
+                    });
+                }
+            }
+            Down::Positions { room, positions } => self.take_positions(room, positions),
+            Down::Control { transport, rtcp } => {
+                self.walk.push(Control::Rtcp { transport, rtcp });
+            }
+            Down::Reported { transport, report } => self.take_report(now, transport, report),
+        }
+    }
+
+    fn take_burst(&mut self, now: Instant, burst: Arc<Burst>) {
+        let now_us = self.clock.us(now);
+        for group in &burst.groups {
+            if let Some(feed) = self.feeds.get_mut(&group.layer) {
+                feed.take(now, now_us, &burst, group);
+            }
+        }
+        let dropped = self.walk.push_burst(burst);
+        self.drops.add(DropReason::SendQueueFull, dropped);
+    }
+
+    fn stop_layer(&mut self, layer: LayerKey) {
+        let Some(feed) = self.feeds.get_mut(&layer) else {
+            return;
+        };
+        feed.cache.clear();
+        let source = feed.description.source;
+        if let Some(shown) = self.sources.get_mut(&source) {
+            shown.stopped(layer);
+        }
+        self.choose_for(source);
+    }
+
+    fn end_layer(&mut self, layer: LayerKey) {
+        let Some(feed) = self.feeds.remove(&layer) else {
+            return;
+        };
+        if let Some(shown) = self.sources.get_mut(&feed.description.source) {
+            shown.stopped(layer);
+        }
+        for index in feed.slots {
+            let slot = &mut self.slots[index];
+            slot.current = slot.current.filter(|&held| held != layer);
+            slot.wanted = slot.wanted.filter(|&held| held != layer);
+            self.choose(index);
+        }
+    }
+
+    fn take_positions(&mut self, room: RoomId, positions: Vec<Option<SourceId>>) {
+        let room = self.rooms.entry(room).or_default();
+        let previous = std::mem::replace(&mut room.positions, positions);
+        let at = |positions: &[Option<SourceId>], position: usize| {
+            positions.get(position).copied().flatten()
+        };
+        let changed: Vec<_> = room
+            .slots
+            .iter()
+            .map(|&(slot, position)| (slot, position, at(&room.positions, position)))
+            .filter(|&(_, position, source)| at(&previous, position) != source)
+            .collect();
+        for (slot, _, source) in changed {
+            self.follow(slot, source);
+        }
+    }
+
+    /// Nobody hears himself: a slot stays silent while its position is its own.
+    fn follow(&mut self, slot: usize, source: Option<SourceId>) {
+        let own = self.slots[slot].parameters.transport;
+        let source = source.filter(|source| {
+            self.sources
+                .get(source)
+                .is_some_and(|source| source.transport != own)
+        });
+        self.set_shown(slot, source.map(|source| (source, 0)));
+        self.choose(slot);
+    }
+
+    // -- time -------------------------------------------------------------------------------
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, index)) = self.timers.pop_due(now) {
+            let Some(sender) = self.senders.get_mut(index) else {
+                continue;
+            };
+            if sender.timer == Some(at) {
+                sender.timer = None;
+                self.report(now, index);
+            }
+        }
+    }
+
+    fn wake(&mut self, sender: usize, at: Instant) {
+        let timer = &mut self.senders[sender].timer;
+        if timer.is_none_or(|timer| at < timer) {
+            *timer = Some(at);
+            self.timers.set(at, sender);
+        }
+    }
+}

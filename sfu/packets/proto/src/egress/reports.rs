@@ -1,0 +1,204 @@
+//! RTCP to subscribers (sender reports, BYE) and what they report of their slots.
+
+use std::time::Instant;
+
+use super::Egress;
+use super::walk::{Control, Retransmission};
+use crate::clock::{duration_from_16_16, ntp_middle};
+use crate::drop::DropReason;
+use crate::handover::{Report, Up};
+use crate::ids::TransportId;
+use crate::limits::REPORT_INTERVAL;
+use crate::rtcp::{self, ReportBlock, SenderInfo};
+use crate::rtp::extend_sequence;
+use crate::transmit::TransmitBatch;
+
+/// A compound packet is closed at this size, so that it fits every path.
+const COMPOUND_BYTES: usize = 1000;
+/// A round trip longer than this is a forged or stale report.
+const LONGEST_ROUND_TRIP_S: u32 = 60;
+
+impl Egress {
+    /// Sender reports: each second for all slots that sent, soon for those that switched.
+    pub(super) fn report(&mut self, now: Instant, sender: usize) {
+        let is_regular = self.senders[sender]
+            .next_report
+            .is_some_and(|next| next <= now);
+        let ms = self.clock.ms(now);
+        let mut rtcp = Vec::new();
+        let mut has_any = false;
+        for (_, index) in self.senders[sender].slots.clone() {
+            let slot = &mut self.slots[index];
+            if is_regular {
+                slot.retransmissions.forget(ms);
+            }
+            if !(slot.is_report_due || is_regular && slot.has_sent) {
+                continue;
+            }
+            has_any = true;
+            slot.is_report_due = false;
+            slot.has_sent &= !is_regular;
+            self.write_report(now, index, &mut rtcp);
+            if rtcp.len() > COMPOUND_BYTES {
+                self.push_rtcp(sender, &mut rtcp);
+            }
+        }
+        self.push_rtcp(sender, &mut rtcp);
+        if is_regular {
+            self.senders[sender].next_report = has_any.then(|| now + REPORT_INTERVAL);
+        }
+        if let Some(next) = self.senders[sender].next_report {
+            self.wake(sender, next);
+        }
+    }
+
+    /// Whoever is sent media is sent reports.
+    pub(super) fn expect_reports(&mut self, now: Instant, sender: usize, has_sent: bool) {
+        if has_sent && self.senders[sender].next_report.is_none() {
+            self.senders[sender].next_report = Some(now + REPORT_INTERVAL);
+            self.wake(sender, now + REPORT_INTERVAL);
+        }
+    }
+
+    fn write_report(&mut self, now: Instant, index: usize, rtcp: &mut Vec<u8>) {
+        let slot = &self.slots[index];
+        let Some(feed) = slot.current.and_then(|layer| self.feeds.get(&layer)) else {
+            return;
+        };
+        let Some(timestamp) = feed.timestamp_at(self.clock.us(now)) else {
+            return;
+        };
+        let Some(segment) = slot.rewrite.current() else {
+            return;
+        };
+        let info = SenderInfo {
+            ssrc: slot.parameters.ssrc,
+            ntp: self.clock.ntp(now),
+            rtp_timestamp: timestamp.wrapping_add(segment.timestamp),
+            packets: slot.counters.packets as u32,
+            octets: slot.counters.octets as u32,
+        };
+        rtcp::write_sender_report(rtcp, &info);
+        rtcp::write_source_description(rtcp, slot.parameters.ssrc, &slot.parameters.cname);
+    }
+
+    fn push_rtcp(&mut self, sender: usize, rtcp: &mut Vec<u8>) {
+        if !rtcp.is_empty() {
+            let transport = self.senders[sender].id;
+            self.walk.push(Control::Rtcp {
+                transport,
+                rtcp: std::mem::take(rtcp),
+            });
+        }
+    }
+
+    pub(super) fn say_bye(&mut self, sender: usize, out: &mut TransmitBatch) {
+        let ssrcs: Vec<u32> = self.senders[sender]
+            .slots
+            .iter()
+            .map(|&(ssrc, _)| ssrc)
+            .collect();
+        if !ssrcs.is_empty() {
+            let mut rtcp = Vec::new();
+            rtcp::write_receiver_report(&mut rtcp, ssrcs[0], &[]);
+            rtcp::write_bye(&mut rtcp, &ssrcs);
+            let transport = self.senders[sender].id;
+            self.by_transport.insert(transport, sender);
+            self.send_rtcp(transport, &rtcp, out);
+            self.by_transport.remove(&transport);
+        }
+    }
+
+    pub(super) fn take_report(&mut self, now: Instant, transport: TransportId, report: Report) {
+        let Some(sender) = self.by_transport.get(&transport).copied() else {
+            return;
+        };
+        match report {
+            Report::Reception(block) => self.take_block(now, sender, block),
+            Report::Lost {
+                ssrc,
+                sequence_numbers,
+            } => {
+                if let Some(slot) = self.senders[sender].slot_of_ssrc(ssrc) {
+                    self.answer_nack(now, slot, &sequence_numbers);
+                }
+            }
+            Report::KeyframeWanted { ssrc } => {
+                if let Some(slot) = self.senders[sender].slot_of_ssrc(ssrc) {
+                    let slot = &mut self.slots[slot];
+                    slot.counters.keyframe_requests_received += 1;
+                    if let Some(layer) = slot.current.filter(|_| !slot.is_audio()) {
+                        self.up.push(Up::KeyframeWanted(layer));
+                    }
+                }
+            }
+            Report::Estimate { bitrate_bps } => {
+                self.senders[sender].remb_bps = Some(bitrate_bps);
+            }
+        }
+    }
+
+    fn take_block(&mut self, now: Instant, sender: usize, block: ReportBlock) {
+        let Some(slot) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
+            return;
+        };
+        let slot = &mut self.slots[slot];
+        slot.is_reported_on = true;
+        let codec = slot.rewrite.current().map_or(0, |segment| segment.codec);
+        let clock_rate = slot.parameters.codecs[codec].clock_rate.max(1);
+        slot.counters.fraction_lost = f64::from(block.fraction_lost) / 256.0;
+        slot.counters.lost = i64::from(block.lost);
+        slot.counters.jitter_s = f64::from(block.jitter) / f64::from(clock_rate);
+        if block.last_sender_report == 0 {
+            return;
+        }
+        let round_trip = ntp_middle(self.clock.ntp(now))
+            .wrapping_sub(block.last_sender_report)
+            .wrapping_sub(block.delay_since);
+        if round_trip >> 16 < LONGEST_ROUND_TRIP_S {
+            let transport = self.senders[sender].id;
+            let sample = duration_from_16_16(round_trip);
+            let round_trip = self.senders[sender].measure_round_trip(sample);
+            self.up.push(Up::RoundTrip {
+                transport,
+                round_trip,
+            });
+        }
+    }
+
+    fn answer_nack(&mut self, now: Instant, index: usize, lost: &[u16]) {
+        let now_ms = self.clock.ms(now);
+        for &number in lost {
+            let slot = &mut self.slots[index];
+            slot.counters.nacks_received += 1;
+            let sequence = extend_sequence(slot.rewrite.highest(), number);
+            let reason = match self.find_sent(index, sequence) {
+                None => DropReason::NackTooOld,
+                Some(again) => {
+                    let slot = &mut self.slots[index];
+                    let round_trip = self.senders[slot.sender].round_trip();
+                    let is_allowed = slot.retransmissions.allow(sequence, now_ms, round_trip);
+                    if is_allowed && self.walk.push(Control::Retransmission(Box::new(again))) {
+                        continue;
+                    }
+                    DropReason::NackLimited
+                }
+            };
+            self.drops.count(reason);
+        }
+    }
+
+    /// The stored packet that went out under a number.
+    fn find_sent(&self, index: usize, sequence: i64) -> Option<Retransmission> {
+        let (segment, number) = self.slots[index].rewrite.trace(sequence)?;
+        let (burst, packet) = self.feeds.get(&segment.layer)?.cache.get(number)?;
+        Some(Retransmission {
+            slot: index,
+            id: self.slots[index].id,
+            codec: segment.codec,
+            numbers: segment.apply(&burst.packets[packet as usize]),
+            burst: std::sync::Arc::clone(burst),
+            packet,
+        })
+    }
+}

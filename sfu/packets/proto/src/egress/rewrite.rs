@@ -1,0 +1,265 @@
+//! One unbroken stream out of many: sequence numbers, timestamps and picture ids go on from
+//! wherever the previous layer stopped.
+//!
+//! A switch opens a segment with constant offsets. Packets of the current layer, late ones
+//! too, move by its offsets; the last few segments stay known so that a NACK still finds
+//! what was sent before a switch.
+
+use std::collections::VecDeque;
+
+use crate::command::MediaKind;
+use crate::handover::{LayerKey, Packet};
+
+/// Switches that a NACK may reach back over.
+const SEGMENTS: usize = 8;
+const PICTURE_ID_MASK: u16 = 0x7fff;
+/// Opus, and most senders of other audio, packetise in 20 ms: a step off that grid is taken
+/// for jitter by the receiver.
+const AUDIO_GRID_US: i64 = 20_000;
+/// Two frames must never share a timestamp.
+const VIDEO_STEP_US: i64 = 1_000;
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    pub(crate) layer: LayerKey,
+    /// Index into the slot's codecs.
+    pub(crate) codec: usize,
+    /// First number of the layer that belongs here; what is before came too late.
+    first: i64,
+    first_out: i64,
+    sequence: i64,
+    pub(crate) timestamp: u32,
+    picture_id: u16,
+    tl0_picture_index: u8,
+}
+
+/// A packet as this slot numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numbers {
+    /// With the SRTP roll-over counter above the low 16 bits.
+    pub(crate) sequence: i64,
+    pub(crate) timestamp: u32,
+    pub(crate) picture_id: Option<u16>,
+    pub(crate) tl0_picture_index: Option<u8>,
+    /// The first after a switch.
+    pub(crate) is_first: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rewrite {
+    segments: VecDeque<Segment>,
+    /// The highest number sent.
+    highest: i64,
+    timestamp: u32,
+    /// When the frame of `timestamp` was first sent.
+    timestamp_us: i64,
+    picture_id: u16,
+    tl0_picture_index: u8,
+}
+
+impl Rewrite {
+    /// Starts anywhere; the first sequence number is below 2^15, so that losing the first
+    /// packets cannot confuse the receiver's roll-over counter (RFC 3711 §3.3.1).
+    pub(crate) fn new(random: u64) -> Self {
+        Self {
+            segments: VecDeque::new(),
+            highest: (random & 0x7fff) as i64,
+            timestamp: (random >> 16) as u32,
+            timestamp_us: 0,
+            picture_id: (random >> 48) as u16 & PICTURE_ID_MASK,
+            tl0_picture_index: (random >> 40) as u8,
+        }
+    }
+
+    /// The stream goes on with this packet, the first that the new layer shows here.
+    pub(crate) fn switch(
+        &mut self,
+        packet: &Packet,
+        codec: usize,
+        kind: MediaKind,
+        clock_rate: u32,
+        now_us: i64,
+    ) {
+        let timestamp = self.continued_timestamp(kind, clock_rate, now_us);
+        let picture_id = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
+        let tl0 = self.tl0_picture_index.wrapping_add(1);
+        let next = self.highest + 1;
+        self.segments.push_back(Segment {
+            layer: packet.layer,
+            codec,
+            first: packet.sequence,
+            first_out: next,
+            sequence: next - packet.sequence,
+            timestamp: timestamp.wrapping_sub(packet.timestamp),
+            picture_id: picture_id.wrapping_sub(packet.picture_id.unwrap_or(0)),
+            tl0_picture_index: tl0.wrapping_sub(packet.tl0_picture_index.unwrap_or(0)),
+        });
+        if self.segments.len() > SEGMENTS {
+            self.segments.pop_front();
+        }
+        self.timestamp = timestamp;
+        self.timestamp_us = now_us;
+    }
+
+    fn continued_timestamp(&self, kind: MediaKind, clock_rate: u32, now_us: i64) -> u32 {
+        let elapsed = now_us - self.timestamp_us;
+        let elapsed = match kind {
+            MediaKind::Audio => {
+                let steps = (elapsed + AUDIO_GRID_US / 2) / AUDIO_GRID_US;
+                steps.max(1) * AUDIO_GRID_US
+            }
+            MediaKind::Video => elapsed.max(VIDEO_STEP_US),
+        };
+        let ticks = i128::from(elapsed) * i128::from(clock_rate) / 1_000_000;
+        self.timestamp.wrapping_add(ticks as u32)
+    }
+
+    /// Numbers a packet of the current layer; `None`: it is from before the switch.
+    pub(crate) fn route(&mut self, packet: &Packet, now_us: i64) -> Option<Numbers> {
+        let segment = self.segments.back()?;
+        if packet.sequence < segment.first {
+            return None;
+        }
+        let numbers = segment.apply(packet);
+        if numbers.sequence > self.highest {
+            self.highest = numbers.sequence;
+            if numbers.timestamp != self.timestamp {
+                self.timestamp = numbers.timestamp;
+                self.timestamp_us = now_us;
+            }
+            self.picture_id = numbers.picture_id.unwrap_or(self.picture_id);
+            self.tl0_picture_index = numbers.tl0_picture_index.unwrap_or(self.tl0_picture_index);
+        }
+        Some(numbers)
+    }
+
+    pub(crate) fn highest(&self) -> i64 {
+        self.highest
+    }
+
+    pub(crate) fn current(&self) -> Option<&Segment> {
+        self.segments.back()
+    }
+
+    /// The segment in which a number was sent, and the layer's own number for it.
+    pub(crate) fn trace(&self, sequence: i64) -> Option<(&Segment, i64)> {
+        if sequence > self.highest {
+            return None;
+        }
+        let segment = self
+            .segments
+            .iter()
+            .rev()
+            .find(|segment| segment.first_out <= sequence)?;
+        Some((segment, sequence - segment.sequence))
+    }
+
+    /// New keys: the roll-over counter begins at zero again, and nothing sent before can be
+    /// sent again under them.
+    pub(crate) fn restart(&mut self) {
+        self.segments.clear();
+        self.highest &= 0x7fff;
+    }
+
+    pub(crate) fn forget_segments(&mut self) {
+        let current = self.segments.pop_back();
+        self.segments.clear();
+        if let Some(mut current) = current {
+            current.first_out = self.highest + 1;
+            self.segments.push_back(current);
+        }
+    }
+}
+
+impl Segment {
+    pub(crate) fn apply(&self, packet: &Packet) -> Numbers {
+        let picture_id = |id: u16| id.wrapping_add(self.picture_id) & PICTURE_ID_MASK;
+        let tl0 = |index: u8| index.wrapping_add(self.tl0_picture_index);
+        Numbers {
+            sequence: packet.sequence + self.sequence,
+            timestamp: packet.timestamp.wrapping_add(self.timestamp),
+            picture_id: packet.picture_id.map(picture_id),
+            tl0_picture_index: packet.tl0_picture_index.map(tl0),
+            is_first: packet.sequence == self.first,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(layer: u64, sequence: i64, timestamp: u32) -> Packet {
+        Packet {
+            layer: LayerKey(layer),
+            sequence,
+            timestamp,
+            marker: false,
+            keyframe: false,
+            picture_id: Some(sequence as u16 & PICTURE_ID_MASK),
+            tl0_picture_index: Some(sequence as u8),
+            extensions: 0..0,
+            payload: 0..0,
+        }
+    }
+
+    #[test]
+    fn a_switch_goes_on_by_one_and_by_the_time_that_passed() {
+        let mut rewrite = Rewrite::new(u64::MAX);
+        let first = packet(1, 500, 1000);
+        rewrite.switch(&first, 0, MediaKind::Video, 90_000, 0);
+        let one = rewrite.route(&first, 0).expect("current");
+        let second = packet(2, 9, 77);
+        rewrite.switch(&second, 0, MediaKind::Video, 90_000, 40_000);
+        let two = rewrite.route(&second, 40_000).expect("current");
+        assert_eq!(two.sequence, one.sequence + 1);
+        assert_eq!(two.timestamp, one.timestamp.wrapping_add(3600));
+        assert_eq!(
+            two.picture_id,
+            one.picture_id.map(|id| (id + 1) & PICTURE_ID_MASK)
+        );
+        assert_eq!(
+            two.tl0_picture_index,
+            one.tl0_picture_index.map(|id| id.wrapping_add(1))
+        );
+        assert_eq!(
+            rewrite.route(&packet(2, 8, 70), 41_000),
+            None,
+            "from before the switch"
+        );
+    }
+
+    #[test]
+    fn audio_goes_on_in_steps_of_20_ms() {
+        for (elapsed, ticks) in [
+            (3_000, 960),
+            (29_000, 960),
+            (31_000, 1920),
+            (401_000, 19_200),
+        ] {
+            let mut rewrite = Rewrite::new(1);
+            let first = packet(1, 1, 0);
+            rewrite.switch(&first, 0, MediaKind::Audio, 48_000, 0);
+            let one = rewrite.route(&first, 0).expect("current").timestamp;
+            let second = packet(2, 1, 5);
+            rewrite.switch(&second, 0, MediaKind::Audio, 48_000, elapsed);
+            let two = rewrite.route(&second, elapsed).expect("current").timestamp;
+            assert_eq!(two.wrapping_sub(one), ticks, "after {elapsed} us");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_before_a_switch_is_found() {
+        let mut rewrite = Rewrite::new(7);
+        for layer in 1..=20u64 {
+            let first = packet(layer, layer as i64 * 100, 0);
+            rewrite.switch(&first, 0, MediaKind::Video, 90_000, layer as i64 * 1000);
+            rewrite.route(&first, 0);
+            rewrite.route(&packet(layer, layer as i64 * 100 + 1, 0), 0);
+        }
+        let (segment, number) = rewrite.trace(rewrite.highest() - 3).expect("remembered");
+        assert_eq!((segment.layer, number), (LayerKey(19), 1900));
+        assert!(rewrite.trace(rewrite.highest() - 30).is_none());
+        assert!(rewrite.trace(rewrite.highest() + 1).is_none());
+    }
+}

@@ -1,0 +1,112 @@
+//! One receive m-line of a subscriber: what it shows, what it waits for, how it numbers.
+
+use super::retransmission::Retransmissions;
+use super::rewrite::Rewrite;
+use crate::command::{MediaKind, SlotParameters};
+use crate::handover::{LayerDescription, LayerKey};
+use crate::ids::{SlotId, SourceId};
+use crate::limits::MID_PACKETS;
+use crate::meter::Meter;
+
+pub(crate) struct Slot {
+    pub(crate) id: SlotId,
+    /// Index in the slab of senders.
+    pub(crate) sender: usize,
+    pub(crate) parameters: SlotParameters,
+    /// What the slot is told to show, and at which layer.
+    pub(crate) shown: Option<(SourceId, u8)>,
+    /// Sent now.
+    pub(crate) current: Option<LayerKey>,
+    /// Sent from its next keyframe on.
+    pub(crate) wanted: Option<LayerKey>,
+    /// What the last event said.
+    pub(crate) told: Option<SourceId>,
+    pub(crate) told_undecodable: Option<LayerKey>,
+    pub(crate) rewrite: Rewrite,
+    /// Of the RTX stream, with its roll-over counter.
+    pub(crate) rtx_sequence: i64,
+    pub(crate) retransmissions: Retransmissions,
+    pub(crate) is_reported_on: bool,
+    /// A sender report is due soon after a switch.
+    pub(crate) is_report_due: bool,
+    /// Something was sent since the last sender report.
+    pub(crate) has_sent: bool,
+    pub(crate) counters: SlotCounters,
+    pub(crate) meter: Meter,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SlotCounters {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    /// Of payload, as sender reports count them.
+    pub(crate) octets: u64,
+    pub(crate) retransmitted: u64,
+    pub(crate) nacks_received: u64,
+    pub(crate) keyframe_requests_received: u64,
+    pub(crate) switches: u64,
+    pub(crate) fraction_lost: f64,
+    pub(crate) lost: i64,
+    pub(crate) jitter_s: f64,
+}
+
+impl Slot {
+    pub(crate) fn new(id: SlotId, sender: usize, parameters: SlotParameters, random: u64) -> Self {
+        Self {
+            id,
+            sender,
+            parameters,
+            shown: None,
+            current: None,
+            wanted: None,
+            told: None,
+            told_undecodable: None,
+            rewrite: Rewrite::new(random),
+            rtx_sequence: (random.rotate_left(17) & 0x7fff) as i64,
+            retransmissions: Retransmissions::default(),
+            is_reported_on: false,
+            is_report_due: false,
+            has_sent: false,
+            counters: SlotCounters::default(),
+            meter: Meter::default(),
+        }
+    }
+
+    pub(crate) fn is_audio(&self) -> bool {
+        self.parameters.kind == MediaKind::Audio
+    }
+
+    /// Index of the slot's codec that takes what a layer carries.
+    pub(crate) fn codec_for(&self, layer: &LayerDescription) -> Option<usize> {
+        if layer.kind != self.parameters.kind {
+            return None;
+        }
+        self.parameters.codecs.iter().position(|codec| {
+            codec.codec == layer.codec
+                && codec.format == layer.format
+                && codec.clock_rate == layer.clock_rate
+        })
+    }
+
+    pub(crate) fn needs_mid(&self) -> bool {
+        !self.is_reported_on && self.counters.packets < u64::from(MID_PACKETS)
+    }
+
+    /// Without RTX a lost packet goes out again under its own number: it must then be the
+    /// same to the bit, or one SRTP nonce would protect two packets (RFC 7714 §8.1).
+    pub(crate) fn resends_as_it_was(&self, codec: usize) -> bool {
+        let parameters = &self.parameters;
+        parameters.codecs[codec].nack && self.rtx(codec).is_none()
+    }
+
+    /// SSRC and payload type of retransmissions.
+    pub(crate) fn rtx(&self, codec: usize) -> Option<(u32, u8)> {
+        let payload_type = self.parameters.codecs[codec].rtx_payload_type?;
+        Some((self.parameters.rtx_ssrc?, payload_type))
+    }
+
+    /// RFC 8837 §5, medium priority: EF for audio, AF42 for interactive video.
+    pub(crate) fn dscp(&self) -> u8 {
+        if self.is_audio() { 46 } else { 36 }
+    }
+}

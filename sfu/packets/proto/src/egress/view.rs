@@ -1,0 +1,44 @@
+//! The send side's part of a snapshot.
+
+use std::time::Instant;
+
+use super::Egress;
+use super::sender::Sender;
+use crate::ids::TransportId;
+use crate::snapshot::SlotSnapshot;
+
+impl Egress {
+    pub(crate) fn sender_of(&self, transport: TransportId) -> Option<&Sender> {
+        self.senders.get(*self.by_transport.get(&transport)?)
+    }
+
+    pub(crate) fn slot_snapshots(&self, now: Instant) -> Vec<SlotSnapshot> {
+        let ms = self.clock.ms(now);
+        let slots = self.slots.iter().map(|(_, slot)| {
+            let feed = slot.current.and_then(|layer| self.feeds.get(&layer));
+            let wanted = slot.wanted.and_then(|layer| self.feeds.get(&layer));
+            let shown = slot.shown.map(|(source, _)| source);
+            let counters = slot.counters;
+            SlotSnapshot {
+                slot: slot.id,
+                source: feed.map(|feed| feed.description.source),
+                layer: feed.map_or(0, |feed| feed.description.index),
+                wanted: match wanted {
+                    Some(feed) => Some(feed.description.source),
+                    None => shown.filter(|_| feed.is_none()),
+                },
+                packets: counters.packets,
+                bytes: counters.bytes,
+                retransmitted: counters.retransmitted,
+                nacks_received: counters.nacks_received,
+                plis_received: counters.keyframe_requests_received,
+                switches: counters.switches,
+                bitrate_bps: slot.meter.bits_per_second(ms),
+                fraction_lost: counters.fraction_lost,
+                lost: counters.lost,
+                jitter_s: counters.jitter_s,
+            }
+        });
+        slots.collect()
+    }
+}

@@ -1,0 +1,334 @@
+//! The way of a burst: planned once, then walked subscriber by subscriber.
+//!
+//! The walk fills an arena that stays in the cache and stops when it is full; a cursor
+//! remembers the next subscriber. Control packets go before media: they are few and small.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Egress;
+use super::blocks::{BlockRef, Blocks, Extras};
+use super::rewrite::Numbers;
+use super::run::{Piece, next_run};
+use super::sender::Work;
+use crate::handover::{Burst, Packet};
+use crate::ids::{SlotId, TransportId};
+use crate::limits::{PENDING_CONTROL, PENDING_PACKETS};
+use crate::rtp::FIXED_HEADER;
+use crate::transmit::{Transmit, TransmitBatch};
+
+/// What goes out beside bursts.
+pub(super) enum Control {
+    Rtcp {
+        transport: TransportId,
+        rtcp: Vec<u8>,
+    },
+    Retransmission(Box<Retransmission>),
+}
+
+/// A stored packet that a slot sends again.
+pub(super) struct Retransmission {
+    pub(super) slot: usize,
+    /// Whose place in the slab that was.
+    pub(super) id: SlotId,
+    pub(super) codec: usize,
+    pub(super) numbers: Numbers,
+    pub(super) burst: Arc<Burst>,
+    pub(super) packet: u32,
+}
+
+/// One packet to one subscriber, numbered and measured, not yet written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing {
+    pub(super) slot: usize,
+    pub(super) codec: usize,
+    pub(super) packet: usize,
+    pub(super) numbers: Numbers,
+    pub(super) block: BlockRef,
+    pub(super) piece: Piece,
+}
+
+#[derive(Default)]
+pub(super) struct Walk {
+    control: VecDeque<Control>,
+    bursts: VecDeque<Arc<Burst>>,
+    pending_packets: usize,
+    /// The burst being walked, its subscribers, and the next of them.
+    burst: Option<Arc<Burst>>,
+    order: Vec<usize>,
+    cursor: usize,
+    pub(super) blocks: Blocks,
+    outgoing: Vec<Outgoing>,
+}
+
+impl Walk {
+    /// Where the queue is full the new one is lost: it is feedback that comes again.
+    pub(super) fn push(&mut self, control: Control) -> bool {
+        let has_room = self.control.len() < PENDING_CONTROL;
+        if has_room {
+            self.control.push_back(control);
+        }
+        has_room
+    }
+
+    /// Packets of the oldest bursts that had to make room.
+    pub(super) fn push_burst(&mut self, burst: Arc<Burst>) -> u64 {
+        self.pending_packets += burst.packets.len();
+        self.bursts.push_back(burst);
+        let mut dropped = 0;
+        while self.pending_packets > PENDING_PACKETS && self.bursts.len() > 1 {
+            let Some(oldest) = self.bursts.pop_front() else {
+                break;
+            };
+            self.pending_packets -= oldest.packets.len();
+            dropped += oldest.packets.len() as u64;
+        }
+        dropped
+    }
+
+    fn next_burst(&mut self) -> Option<Arc<Burst>> {
+        let burst = self.bursts.pop_front()?;
+        self.pending_packets -= burst.packets.len();
+        Some(burst)
+    }
+}
+
+impl Egress {
+    /// Fills `out`; true while more is waiting.
+    pub(crate) fn poll_transmits(&mut self, now: Instant, out: &mut TransmitBatch) -> bool {
+        while let Some(control) = self.walk.control.pop_front() {
+            self.send_control(now, control, out);
+            if out.is_full() {
+                return true;
+            }
+        }
+        while self.walk.burst.is_some() || self.plan_next() {
+            if self.walk_on(now, out) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Which subscribers get what of the next burst.
+    fn plan_next(&mut self) -> bool {
+        let Some(burst) = self.walk.next_burst() else {
+            return false;
+        };
+        self.walk.order.clear();
+        self.walk.cursor = 0;
+        self.walk.blocks.begin(burst.packets.len());
+        for (group_index, group) in burst.groups.iter().enumerate() {
+            let Some(feed) = self.feeds.get(&group.layer) else {
+                continue;
+            };
+            for &slot in &feed.slots {
+                let index = self.slots[slot].sender;
+                let sender = &mut self.senders[index];
+                if sender.work.is_empty() {
+                    self.walk.order.push(index);
+                }
+                sender.work.push(Work {
+                    slot,
+                    group: group_index,
+                });
+            }
+        }
+        self.walk.burst = Some(burst);
+        true
+    }
+
+    /// True: the arena is full before the last subscriber.
+    fn walk_on(&mut self, now: Instant, out: &mut TransmitBatch) -> bool {
+        let Some(burst) = self.walk.burst.take() else {
+            return false;
+        };
+        while let Some(&sender) = self.walk.order.get(self.walk.cursor) {
+            if out.is_full() {
+                self.walk.burst = Some(burst);
+                return true;
+            }
+            self.walk.cursor += 1;
+            self.send_burst(now, sender, &burst, out);
+        }
+        false
+    }
+
+    fn send_burst(
+        &mut self,
+        now: Instant,
+        sender: usize,
+        burst: &Arc<Burst>,
+        out: &mut TransmitBatch,
+    ) {
+        // It may have left since the plan was made.
+        let Some(held) = self.senders.get_mut(sender) else {
+            return;
+        };
+        let mut work = std::mem::take(&mut held.work);
+        let mut outgoing = std::mem::take(&mut self.walk.outgoing);
+        if held.is_ready() {
+            for work in &work {
+                self.gather(now, sender, *work, burst, &mut outgoing);
+            }
+            self.send_runs(now, sender, burst, &outgoing, out);
+            self.expect_reports(now, sender, !outgoing.is_empty());
+        }
+        work.clear();
+        outgoing.clear();
+        self.senders[sender].work = work;
+        self.walk.outgoing = outgoing;
+    }
+
+    /// Numbers the packets of one group for one slot; switches where the slot waits for it.
+    fn gather(
+        &mut self,
+        now: Instant,
+        sender: usize,
+        work: Work,
+        burst: &Arc<Burst>,
+        outgoing: &mut Vec<Outgoing>,
+    ) {
+        let group = &burst.groups[work.group];
+        let Some(slot) = self
+            .slots
+            .get(work.slot)
+            .filter(|slot| slot.sender == sender)
+        else {
+            return;
+        };
+        let mut from = group.packets.start as usize;
+        if slot.current != Some(group.layer) {
+            if slot.wanted != Some(group.layer) {
+                return;
+            }
+            let Some(keyframe) = group.keyframe else {
+                return;
+            };
+            from = keyframe as usize;
+            if !self.switch(now, work.slot, &burst.packets[from]) {
+                return;
+            }
+        }
+        let now_us = self.clock.us(now);
+        for index in from..group.packets.end as usize {
+            self.gather_packet(now_us, work.slot, burst, index, outgoing);
+        }
+    }
+
+    fn gather_packet(
+        &mut self,
+        now_us: i64,
+        index: usize,
+        burst: &Burst,
+        packet_index: usize,
+        outgoing: &mut Vec<Outgoing>,
+    ) {
+        let packet = &burst.packets[packet_index];
+        let slot = &mut self.slots[index];
+        let Some(codec) = slot.rewrite.current().map(|segment| segment.codec) else {
+            return;
+        };
+        let Some(numbers) = slot.rewrite.route(packet, now_us) else {
+            return;
+        };
+        let sender = &self.senders[slot.sender];
+        let is_plain = slot.resends_as_it_was(codec);
+        let block = if is_plain {
+            let extras = Extras {
+                mid: None,
+                is_stamped: false,
+            };
+            self.walk
+                .blocks
+                .build(&sender.extensions, burst, packet, extras)
+        } else if slot.needs_mid() {
+            let extras = Extras {
+                mid: Some(&slot.parameters.mid),
+                is_stamped: true,
+            };
+            self.walk
+                .blocks
+                .build(&sender.extensions, burst, packet, extras)
+        } else {
+            let extensions = &sender.extensions;
+            self.walk
+                .blocks
+                .shared(sender.mapping, extensions, burst, packet_index)
+        };
+        let payload = (packet.payload.end - packet.payload.start) as usize;
+        slot.counters.packets += 1;
+        slot.counters.octets += payload as u64;
+        outgoing.push(Outgoing {
+            slot: index,
+            codec,
+            packet: packet_index,
+            numbers,
+            block,
+            piece: Piece {
+                size: FIXED_HEADER + usize::from(block.len) + payload,
+                can_pad: !slot.is_audio() && !is_plain,
+                class: slot.dscp(),
+            },
+        });
+    }
+
+    fn send_runs(
+        &mut self,
+        now: Instant,
+        sender: usize,
+        burst: &Burst,
+        outgoing: &[Outgoing],
+        out: &mut TransmitBatch,
+    ) {
+        let Some(path) = self.senders[sender].path else {
+            return;
+        };
+        let now_ms = self.clock.ms(now);
+        let send_time = self.clock.absolute_send_time(now);
+        let pieces = |index: usize| outgoing.get(index).map(|outgoing| outgoing.piece);
+        let mut from = 0;
+        while let Some(run) = next_run(pieces, from) {
+            let start = out.arena.len();
+            let mut segment_size = 0;
+            for index in run.pieces.clone() {
+                let packet_start = out.arena.len();
+                let padding = run.padding(index, outgoing[index].piece.size);
+                self.write_packet(sender, burst, &outgoing[index], padding, send_time, out);
+                let size = out.arena.len() - packet_start;
+                segment_size = segment_size.max(size);
+                let slot = &mut self.slots[outgoing[index].slot];
+                slot.counters.bytes += size as u64;
+                slot.has_sent = true;
+                slot.meter.add(now_ms, size);
+            }
+            from = run.pieces.end;
+            let (count, len) = (run.pieces.len() as u64, out.arena.len() - start);
+            self.senders[sender].packets += count;
+            self.senders[sender].bytes += len as u64;
+            out.transmits.push(Transmit {
+                path,
+                start: start as u32,
+                len: len as u32,
+                segment_size: segment_size as u16,
+                dscp: outgoing[run.pieces.start].piece.class,
+            });
+        }
+    }
+
+    fn send_control(&mut self, now: Instant, control: Control, out: &mut TransmitBatch) {
+        match control {
+            Control::Rtcp { transport, rtcp } => self.send_rtcp(transport, &rtcp, out),
+            Control::Retransmission(retransmission) => {
+                self.send_retransmission(now, *retransmission, out);
+            }
+        }
+    }
+}
+
+/// Marks the begin of a talkspurt at a switch (RFC 3551 §4.1), so that the receiver's
+/// jitter buffer may adapt there.
+pub(super) fn marker(packet: &Packet, numbers: &Numbers, is_audio: bool) -> bool {
+    packet.marker || is_audio && numbers.is_first
+}

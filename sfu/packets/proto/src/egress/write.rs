@@ -1,0 +1,255 @@
+//! One packet's bytes: header, extension block, payload, padding, then SRTP.
+
+use std::time::Instant;
+
+use super::Egress;
+use super::blocks::Extras;
+use super::sender::Sender;
+use super::walk::{Outgoing, Retransmission, marker};
+use crate::codecs;
+use crate::command::Codec;
+use crate::handover::{Burst, Packet};
+use crate::ids::TransportId;
+use crate::rtp::FIXED_HEADER;
+use crate::transmit::{Transmit, TransmitBatch};
+
+/// The fields of a fixed header without CSRCs (RFC 3550 §5.1).
+struct HeaderFields {
+    has_extension: bool,
+    has_padding: bool,
+    marker: bool,
+    payload_type: u8,
+    sequence: i64,
+    timestamp: u32,
+    ssrc: u32,
+}
+
+impl HeaderFields {
+    fn write(&self, out: &mut Vec<u8>) {
+        let flags = 0x80 | u8::from(self.has_padding) << 5 | u8::from(self.has_extension) << 4;
+        let mut header = [0; FIXED_HEADER];
+        header[0] = flags;
+        header[1] = u8::from(self.marker) << 7 | self.payload_type;
+        header[2..4].copy_from_slice(&(self.sequence as u16).to_be_bytes());
+        header[4..8].copy_from_slice(&self.timestamp.to_be_bytes());
+        header[8..12].copy_from_slice(&self.ssrc.to_be_bytes());
+        out.extend_from_slice(&header);
+    }
+}
+
+impl Egress {
+    /// Appends one protected packet to the arena.
+    pub(super) fn write_packet(
+        &mut self,
+        sender: usize,
+        burst: &Burst,
+        outgoing: &Outgoing,
+        padding: usize,
+        send_time: u32,
+        out: &mut TransmitBatch,
+    ) {
+        let slot = &self.slots[outgoing.slot];
+        let codec = &slot.parameters.codecs[outgoing.codec];
+        let packet = &burst.packets[outgoing.packet];
+        let numbers = &outgoing.numbers;
+        let arena = &mut out.arena;
+        let start = arena.len();
+        let header = HeaderFields {
+            has_extension: outgoing.block.len > 0,
+            has_padding: padding > 0,
+            marker: marker(packet, numbers, slot.is_audio()),
+            payload_type: codec.payload_type,
+            sequence: numbers.sequence,
+            timestamp: numbers.timestamp,
+            ssrc: slot.parameters.ssrc,
+        };
+        header.write(arena);
+        arena.extend_from_slice(self.walk.blocks.bytes(&outgoing.block));
+        let sender = &mut self.senders[sender];
+        stamp(sender, arena, start, outgoing, send_time);
+        let payload = arena.len();
+        arena.extend_from_slice(burst.payload(packet));
+        rewrite_payload(
+            codec.codec,
+            &mut arena[payload..],
+            packet,
+            outgoing.numbers.picture_id,
+            outgoing.numbers.tl0_picture_index,
+        );
+        pad(arena, padding);
+        seal(sender, arena, start, payload - start, numbers.sequence);
+    }
+
+    /// A packet again: on the RTX stream (RFC 4588 §4), or as it was where there is none.
+    pub(super) fn send_retransmission(
+        &mut self,
+        now: Instant,
+        again: Retransmission,
+        out: &mut TransmitBatch,
+    ) {
+        let send_time = self.clock.absolute_send_time(now);
+        let slot = self
+            .slots
+            .get_mut(again.slot)
+            .filter(|slot| slot.id == again.id);
+        let Some(slot) = slot else { return };
+        let sender = &mut self.senders[slot.sender];
+        let Some(path) = sender.path.filter(|_| sender.srtp.is_some()) else {
+            return;
+        };
+        let packet = &again.burst.packets[again.packet as usize];
+        let rtx = slot.rtx(again.codec);
+        if rtx.is_none() && slot.rewrite.trace(again.numbers.sequence).is_none() {
+            return;
+        }
+        let extras = Extras {
+            mid: None,
+            is_stamped: rtx.is_some(),
+        };
+        let block = self
+            .walk
+            .blocks
+            .build(&sender.extensions, &again.burst, packet, extras);
+        let codec = &slot.parameters.codecs[again.codec];
+        let (ssrc, payload_type) = rtx.unwrap_or((slot.parameters.ssrc, codec.payload_type));
+        let sequence = match rtx {
+            Some(_) => {
+                slot.rtx_sequence += 1;
+                slot.rtx_sequence
+            }
+            None => again.numbers.sequence,
+        };
+        let header = HeaderFields {
+            has_extension: block.len > 0,
+            has_padding: false,
+            marker: marker(packet, &again.numbers, slot.is_audio()),
+            payload_type,
+            sequence,
+            timestamp: again.numbers.timestamp,
+            ssrc,
+        };
+        let arena = &mut out.arena;
+        let start = arena.len();
+        header.write(arena);
+        arena.extend_from_slice(self.walk.blocks.bytes(&block));
+        let piece = super::run::Piece {
+            size: 0,
+            can_pad: false,
+            class: slot.dscp(),
+        };
+        let outgoing = Outgoing {
+            slot: again.slot,
+            codec: again.codec,
+            packet: again.packet as usize,
+            numbers: again.numbers,
+            block,
+            piece,
+        };
+        stamp(sender, arena, start, &outgoing, send_time);
+        let header_len = arena.len() - start;
+        if rtx.is_some() {
+            arena.extend_from_slice(&(again.numbers.sequence as u16).to_be_bytes());
+        }
+        let payload = arena.len();
+        arena.extend_from_slice(again.burst.payload(packet));
+        let numbers = &again.numbers;
+        rewrite_payload(
+            codec.codec,
+            &mut arena[payload..],
+            packet,
+            numbers.picture_id,
+            numbers.tl0_picture_index,
+        );
+        seal(sender, arena, start, header_len, sequence);
+        slot.counters.retransmitted += 1;
+        push_single(sender, out, start, path, slot.dscp());
+    }
+
+    pub(super) fn send_rtcp(
+        &mut self,
+        transport: TransportId,
+        rtcp: &[u8],
+        out: &mut TransmitBatch,
+    ) {
+        let Some(index) = self.by_transport.get(&transport).copied() else {
+            return;
+        };
+        let sender = &mut self.senders[index];
+        let (Some(path), Some(srtp)) = (sender.path, sender.srtp.as_mut()) else {
+            return;
+        };
+        let start = out.arena.len();
+        out.arena.extend_from_slice(rtcp);
+        if srtp.protect_rtcp(&mut out.arena, start).is_err() {
+            out.arena.truncate(start);
+            return;
+        }
+        push_single(sender, out, start, path, 0);
+    }
+}
+
+/// Writes what differs with every send into the copied extension block.
+fn stamp(sender: &mut Sender, arena: &mut [u8], start: usize, outgoing: &Outgoing, time: u32) {
+    let block = start + FIXED_HEADER;
+    if outgoing.block.transport_sequence_at != 0 {
+        let at = block + usize::from(outgoing.block.transport_sequence_at);
+        arena[at..at + 2].copy_from_slice(&sender.transport_sequence.to_be_bytes());
+        sender.transport_sequence = sender.transport_sequence.wrapping_add(1);
+    }
+    if outgoing.block.send_time_at != 0 {
+        let at = block + usize::from(outgoing.block.send_time_at);
+        arena[at..at + 3].copy_from_slice(&time.to_be_bytes()[1..]);
+    }
+}
+
+fn rewrite_payload(
+    codec: Codec,
+    payload: &mut [u8],
+    packet: &Packet,
+    picture_id: Option<u16>,
+    tl0_picture_index: Option<u8>,
+) {
+    if packet.picture_id.is_some() || packet.tl0_picture_index.is_some() {
+        codecs::rewrite(codec, payload, picture_id, tl0_picture_index);
+    }
+}
+
+/// RFC 3550 §5.1: zeros, and the last byte counts them all.
+fn pad(arena: &mut Vec<u8>, padding: usize) {
+    if padding > 0 {
+        arena.resize(arena.len() + padding - 1, 0);
+        arena.push(padding as u8);
+    }
+}
+
+fn seal(sender: &Sender, arena: &mut Vec<u8>, start: usize, header_len: usize, sequence: i64) {
+    let roc = (sequence >> 16) as u32;
+    let sealed = sender
+        .srtp
+        .as_ref()
+        .map(|srtp| srtp.protect_rtp(arena, start, header_len, roc));
+    debug_assert!(
+        matches!(sealed, Some(Ok(()))),
+        "a whole header always protects"
+    );
+}
+
+fn push_single(
+    sender: &mut Sender,
+    out: &mut TransmitBatch,
+    start: usize,
+    path: crate::transmit::Path,
+    dscp: u8,
+) {
+    let len = out.arena.len() - start;
+    sender.packets += 1;
+    sender.bytes += len as u64;
+    let (start, segment_size) = (start as u32, len as u16);
+    out.transmits.push(Transmit {
+        path,
+        start,
+        len: len as u32,
+        segment_size,
+        dscp,
+    });
+}

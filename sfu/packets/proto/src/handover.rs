@@ -1,0 +1,188 @@
+//! What the receive side and the send side hand to each other, and nothing else.
+//!
+//! [`Down`] goes from ingress to egress, [`Up`] comes back. Both are plain values, so that
+//! egress can be sharded by subscriber over threads, each shard fed with clones over a ring.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::command::{Codec, MediaKind};
+use crate::ids::{RoomId, SourceId, TransportId};
+
+/// One unbroken stream of one source: a simulcast layer, or the whole source. A new
+/// encoder (other SSRC or codec) is a new layer, since decoding starts anew with it.
+/// Upper half: generation; lower half: index in the receive side's slab. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct LayerKey(pub(crate) u64);
+
+impl LayerKey {
+    pub(crate) fn new(generation: u32, index: usize) -> Self {
+        Self(u64::from(generation) << 32 | index as u64)
+    }
+
+    pub(crate) fn index(self) -> usize {
+        self.0 as u32 as usize
+    }
+}
+
+/// One packet worth forwarding, parsed once.
+#[derive(Clone, Debug)]
+pub(crate) struct Packet {
+    pub(crate) layer: LayerKey,
+    /// The publisher's number, extended, without the numbers of packets that nobody gets.
+    pub(crate) sequence: i64,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    /// Decoding can start here.
+    pub(crate) keyframe: bool,
+    pub(crate) picture_id: Option<u16>,
+    pub(crate) tl0_picture_index: Option<u8>,
+    /// Elements to forward, each as extension index, length, data.
+    pub(crate) extensions: Range<u32>,
+    pub(crate) payload: Range<u32>,
+}
+
+/// The packets of one receive burst in plaintext, held once for all subscribers; it lives
+/// on as the retransmission store.
+#[derive(Debug, Default)]
+pub(crate) struct Burst {
+    pub(crate) packets: Vec<Packet>,
+    pub(crate) bytes: Vec<u8>,
+    /// Packets of one layer stand together.
+    pub(crate) groups: Vec<Group>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) layer: LayerKey,
+    pub(crate) packets: Range<u32>,
+    /// The first packet where a switch may happen.
+    pub(crate) keyframe: Option<u32>,
+}
+
+impl Burst {
+    pub(crate) fn payload(&self, packet: &Packet) -> &[u8] {
+        &self.bytes[packet.payload.start as usize..packet.payload.end as usize]
+    }
+
+    pub(crate) fn extensions(&self, packet: &Packet) -> &[u8] {
+        &self.bytes[packet.extensions.start as usize..packet.extensions.end as usize]
+    }
+
+    /// Brings the packets of each layer together, in order of arrival.
+    pub(crate) fn seal(mut self) -> Arc<Self> {
+        self.packets.sort_by_key(|packet| packet.layer);
+        for (index, packet) in self.packets.iter().enumerate() {
+            let index = index as u32;
+            match self.groups.last_mut() {
+                Some(group) if group.layer == packet.layer => group.packets.end = index + 1,
+                _ => self.groups.push(Group {
+                    layer: packet.layer,
+                    packets: index..index + 1,
+                    keyframe: None,
+                }),
+            }
+            let group = self
+                .groups
+                .last_mut()
+                .expect("one was just pushed or extended");
+            if packet.keyframe && group.keyframe.is_none() {
+                group.keyframe = Some(index);
+            }
+        }
+        Arc::new(self)
+    }
+}
+
+/// What egress must know of a layer to show it.
+#[derive(Clone, Debug)]
+pub(crate) struct LayerDescription {
+    pub(crate) layer: LayerKey,
+    pub(crate) source: SourceId,
+    /// Into the source's rids; 0 is the highest.
+    pub(crate) index: u8,
+    pub(crate) kind: MediaKind,
+    pub(crate) codec: Codec,
+    pub(crate) format: String,
+    pub(crate) clock_rate: u32,
+}
+
+/// What a subscriber reports about one of its slots.
+#[derive(Clone, Debug)]
+pub(crate) enum Report {
+    Reception(crate::rtcp::ReportBlock),
+    Lost {
+        ssrc: u32,
+        sequence_numbers: Vec<u16>,
+    },
+    KeyframeWanted {
+        ssrc: u32,
+    },
+    Estimate {
+        bitrate_bps: u64,
+    },
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Down {
+    Burst(Arc<Burst>),
+    /// Carries packets, for the first time or again.
+    LayerStarted(Box<LayerDescription>),
+    LayerSilent(LayerKey),
+    /// No packet of it will come again.
+    LayerEnded(LayerKey),
+    /// The publisher's clocks: this RTP timestamp was sampled at this time of our clock.
+    LayerClock {
+        layer: LayerKey,
+        timestamp: u32,
+        sampled_us: i64,
+    },
+    Positions {
+        room: RoomId,
+        positions: Vec<Option<SourceId>>,
+    },
+    /// RTCP in plaintext for a publisher.
+    Control {
+        transport: TransportId,
+        rtcp: Vec<u8>,
+    },
+    Reported {
+        transport: TransportId,
+        report: Report,
+    },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Up {
+    KeyframeWanted(LayerKey),
+    /// Nobody waits any longer.
+    KeyframeUnwanted(LayerKey),
+    RoundTrip {
+        transport: TransportId,
+        round_trip: Duration,
+    },
+}
+
+/// A layer's clock as egress uses it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClockPoint {
+    pub(crate) timestamp: u32,
+    pub(crate) sampled_us: i64,
+}
+
+impl ClockPoint {
+    /// The layer's RTP timestamp at a time of our clock.
+    pub(crate) fn timestamp_at(&self, us: i64, clock_rate: u32) -> u32 {
+        let ticks = (us - self.sampled_us) as i128 * i128::from(clock_rate) / 1_000_000;
+        self.timestamp.wrapping_add(ticks as u32)
+    }
+}
+
+/// The earlier of two deadlines, where there are any.
+pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}

@@ -1,0 +1,115 @@
+//! RTCP received: publishers tell their clocks, subscribers how they fare.
+
+use std::time::Instant;
+
+use super::Ingress;
+use crate::clock::ntp_to_us;
+use crate::drop::DropReason;
+use crate::handover::{Down, Report};
+use crate::limits::NACKED_PER_PACKET;
+use crate::rtcp::{self, Packet, ReportBlocks};
+
+impl Ingress {
+    pub(crate) fn receive_rtcp(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        data: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let srtp = self.receivers[receiver]
+            .srtp
+            .as_mut()
+            .ok_or(DropReason::NoKeys)?;
+        let len = srtp.unprotect_rtcp(data)?;
+        self.receivers[receiver].packets += 1;
+        self.receivers[receiver].bytes += len as u64;
+        for packet in rtcp::packets(&data[..len]) {
+            let packet = packet.map_err(|_| DropReason::RtcpMalformed)?;
+            self.receive_report(now, receiver, packet);
+        }
+        Ok(())
+    }
+
+    fn receive_report(&mut self, now: Instant, receiver: usize, packet: Packet<'_>) {
+        match packet {
+            Packet::SenderReport {
+                ssrc,
+                ntp,
+                rtp_timestamp,
+                blocks,
+            } => {
+                self.receive_sender_report(now, receiver, ssrc, ntp, rtp_timestamp);
+                self.pass_blocks(receiver, blocks);
+            }
+            Packet::ReceiverReport { blocks } => self.pass_blocks(receiver, blocks),
+            Packet::Bye(ssrcs) => {
+                for ssrc in ssrcs.iter() {
+                    if let Some(layer) = self.layer_of_ssrc(receiver, ssrc) {
+                        self.deactivate(layer);
+                    }
+                }
+            }
+            Packet::Nack {
+                media_ssrc: ssrc,
+                lost,
+            } => {
+                let sequence_numbers = lost.iter().take(NACKED_PER_PACKET).collect();
+                self.pass(
+                    receiver,
+                    Report::Lost {
+                        ssrc,
+                        sequence_numbers,
+                    },
+                );
+            }
+            Packet::Pli { media_ssrc: ssrc } => {
+                self.pass(receiver, Report::KeyframeWanted { ssrc })
+            }
+            Packet::Fir(ssrcs) => {
+                for ssrc in ssrcs.iter() {
+                    self.pass(receiver, Report::KeyframeWanted { ssrc });
+                }
+            }
+            Packet::Remb { bitrate_bps } => self.pass(receiver, Report::Estimate { bitrate_bps }),
+            Packet::TransportFeedback(_) | Packet::Other => {}
+        }
+    }
+
+    fn receive_sender_report(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        ssrc: u32,
+        ntp: u64,
+        timestamp: u32,
+    ) {
+        let Some(layer) = self.layer_of_ssrc(receiver, ssrc) else {
+            return;
+        };
+        let arrival = self.clock.us(now);
+        let sampled_us = self.receivers[receiver].our_time(ntp_to_us(ntp), arrival);
+        let layer = &mut self.layers[layer];
+        layer.reception.sender_report(ntp, now);
+        self.down.push(Down::LayerClock {
+            layer: layer.key,
+            timestamp,
+            sampled_us,
+        });
+    }
+
+    fn layer_of_ssrc(&self, receiver: usize, ssrc: u32) -> Option<usize> {
+        let receiver = &self.receivers[receiver];
+        receiver.streams[receiver.stream(ssrc)?].layer
+    }
+
+    fn pass_blocks(&mut self, receiver: usize, blocks: ReportBlocks<'_>) {
+        for block in blocks.iter() {
+            self.pass(receiver, Report::Reception(block));
+        }
+    }
+
+    fn pass(&mut self, receiver: usize, report: Report) {
+        let transport = self.receivers[receiver].id;
+        self.down.push(Down::Reported { transport, report });
+    }
+}

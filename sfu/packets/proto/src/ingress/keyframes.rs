@@ -1,0 +1,110 @@
+//! Keyframe requests to one layer's publisher: however many viewers ask, the encoder is
+//! asked within a token bucket, and asked again until its keyframe is here.
+
+use std::time::{Duration, Instant};
+
+use crate::limits::{KEYFRAME_BURST, KEYFRAME_DISTANCE, KEYFRAME_REFILL};
+
+/// A keyframe takes a round trip, an encoding and its own sending; asking sooner than this
+/// would get two.
+const REPEAT: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Default)]
+pub(crate) struct KeyframeRequests {
+    is_wanted: bool,
+    last: Option<Instant>,
+    /// When the bucket is full again (the theoretical arrival time of a GCRA).
+    full_at: Option<Instant>,
+    /// Asked since the last keyframe.
+    is_repeat: bool,
+}
+
+impl KeyframeRequests {
+    pub(crate) fn want(&mut self) {
+        self.is_wanted = true;
+    }
+
+    /// The keyframe came, or nobody wants it any longer.
+    pub(crate) fn settle(&mut self) {
+        self.is_wanted = false;
+        self.is_repeat = false;
+    }
+
+    /// When to ask next, if anybody wants a keyframe.
+    pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
+        if !self.is_wanted {
+            return None;
+        }
+        let distance = if self.is_repeat {
+            REPEAT
+        } else {
+            KEYFRAME_DISTANCE
+        };
+        let spaced = self.last.map_or(now, |last| last + distance);
+        let burst = KEYFRAME_REFILL * (KEYFRAME_BURST - 1);
+        let token = self
+            .full_at
+            .and_then(|full| full.checked_sub(burst))
+            .unwrap_or(now);
+        Some(spaced.max(token).max(now))
+    }
+
+    /// True: ask now; the token is spent.
+    pub(crate) fn take(&mut self, now: Instant) -> bool {
+        if self.next(now) != Some(now) {
+            return false;
+        }
+        self.last = Some(now);
+        self.is_repeat = true;
+        self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + KEYFRAME_REFILL);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests at every millisecond of `duration` while viewers never stop asking.
+    fn asked(duration: Duration, keyframes_come: bool) -> Vec<u128> {
+        let start = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        let mut times = Vec::new();
+        for ms in 0..duration.as_millis() {
+            requests.want();
+            if requests.take(start + Duration::from_millis(ms as u64)) {
+                times.push(ms);
+                if keyframes_come {
+                    requests.settle();
+                }
+            }
+        }
+        times
+    }
+
+    #[test]
+    fn a_burst_of_three_then_one_a_second() {
+        assert_eq!(
+            asked(Duration::from_secs(4), true),
+            [0, 300, 600, 1000, 2000, 3000]
+        );
+    }
+
+    #[test]
+    fn repeats_until_the_keyframe_comes() {
+        assert_eq!(
+            asked(Duration::from_millis(2500), false),
+            [0, 500, 1000, 1500, 2000]
+        );
+    }
+
+    #[test]
+    fn nobody_asks_once_settled() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        assert_eq!(requests.next(now), None);
+        requests.want();
+        requests.settle();
+        assert!(!requests.take(now));
+    }
+}

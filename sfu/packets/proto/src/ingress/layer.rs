@@ -1,0 +1,103 @@
+//! The receive side of one layer: numbers, repair, liveness, counters.
+
+use std::time::{Duration, Instant};
+
+use super::keyframes::KeyframeRequests;
+use super::nack::NackList;
+use super::numbering::Numbering;
+use super::reception::Reception;
+use crate::codecs::PayloadInfo;
+use crate::handover::LayerKey;
+use crate::meter::Meter;
+
+#[derive(Debug)]
+pub(crate) struct Layer {
+    pub(crate) key: LayerKey,
+    /// Index in the receive side's slab of sources.
+    pub(crate) source: usize,
+    /// Into the source's rids.
+    pub(crate) index: u8,
+    pub(crate) ssrc: u32,
+    /// Index into the source's codecs of what the last packet carried.
+    pub(crate) codec: Option<usize>,
+    pub(crate) clock_rate: u32,
+    pub(crate) reception: Reception,
+    pub(crate) nack: NackList,
+    pub(crate) keyframes: KeyframeRequests,
+    pub(crate) numbering: Numbering,
+    /// Packets flow.
+    pub(crate) is_active: bool,
+    /// Egress knows that packets flow.
+    pub(crate) is_passed_down: bool,
+    pub(crate) last_packet: Instant,
+    pub(crate) counters: LayerCounters,
+    pub(crate) meter: Meter,
+    newest_timestamp: Option<u32>,
+    keyframe_timestamp: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LayerCounters {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+    pub(crate) repaired: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) keyframes: u64,
+    pub(crate) nacks_sent: u64,
+    pub(crate) keyframe_requests_sent: u64,
+    pub(crate) frames: u64,
+    pub(crate) resolution: (u16, u16),
+}
+
+impl Layer {
+    pub(crate) fn new(key: LayerKey, source: usize, index: u8, ssrc: u32, now: Instant) -> Self {
+        Self {
+            key,
+            source,
+            index,
+            ssrc,
+            codec: None,
+            clock_rate: 90_000,
+            reception: Reception::default(),
+            nack: NackList::default(),
+            keyframes: KeyframeRequests::default(),
+            numbering: Numbering::default(),
+            is_active: false,
+            is_passed_down: false,
+            last_packet: now,
+            counters: LayerCounters::default(),
+            meter: Meter::default(),
+            newest_timestamp: None,
+            keyframe_timestamp: None,
+        }
+    }
+
+    /// Subscribers see a new layer from here on: decoding starts anew.
+    pub(crate) fn begin_anew(&mut self, key: LayerKey) {
+        self.key = key;
+        self.numbering = Numbering::default();
+        self.is_passed_down = false;
+    }
+
+    /// Counts a frame at its first packet, whichever comes first.
+    pub(crate) fn count_frame(&mut self, timestamp: u32) {
+        let is_newer = self
+            .newest_timestamp
+            .is_none_or(|newest| (timestamp.wrapping_sub(newest) as i32) > 0);
+        if is_newer {
+            self.newest_timestamp = Some(timestamp);
+            self.counters.frames += 1;
+        }
+    }
+
+    /// True for the packet that begins a keyframe, and not for a later one of it: H.264's
+    /// parameter sets and the slice behind them both look like a begin.
+    pub(crate) fn begins_keyframe(&mut self, timestamp: u32, info: &PayloadInfo) -> bool {
+        let looks_so = info.keyframe && info.frame_start;
+        looks_so && self.keyframe_timestamp.replace(timestamp) != Some(timestamp)
+    }
+
+    pub(crate) fn is_silent(&self, now: Instant, silence: Duration) -> bool {
+        now.saturating_duration_since(self.last_packet) >= silence
+    }
+}

@@ -1,0 +1,323 @@
+//! The way of one RTP packet: unprotect, resolve, count, describe, draft.
+
+use std::time::Instant;
+
+use super::nack::Arrival;
+use super::source::Meaning;
+use super::{Ingress, Layer};
+use crate::codecs::{self, PayloadInfo};
+use crate::command::Extension;
+use crate::drop::DropReason;
+use crate::handover::Packet;
+use crate::rtp::{Elements, Header, extend_sequence, split_rtx, strip_padding};
+
+/// What goes on to the subscribers, in the order in which it is written.
+const FORWARDED: [Extension; 5] = [
+    Extension::AudioLevel,
+    Extension::AbsoluteCaptureTime,
+    Extension::PlayoutDelay,
+    Extension::VideoOrientation,
+    Extension::DependencyDescriptor,
+];
+
+/// A decrypted packet on its way.
+struct Arrived<'p> {
+    header: &'p Header,
+    elements: &'p Elements,
+    packet: &'p [u8],
+    /// Without padding and without RTX's number.
+    payload: &'p [u8],
+    /// Extended number of the original.
+    number: i64,
+    codec: usize,
+    is_repair: bool,
+}
+
+impl Ingress {
+    pub(crate) fn receive_rtp(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        data: &mut [u8],
+    ) -> Result<(), DropReason> {
+        let header = Header::parse(data).map_err(|_| DropReason::RtpMalformed)?;
+        let srtp = self.receivers[receiver]
+            .srtp
+            .as_mut()
+            .ok_or(DropReason::NoKeys)?;
+        let unprotected = srtp.unprotect_rtp(data, header.len)?;
+        let packet = &data[..unprotected.len];
+        let map = &self.receivers[receiver].extensions;
+        let elements = Elements::parse(packet, &header.extension, map);
+        self.note_arrival(now, receiver, &elements, packet);
+        let stream = self.resolve(receiver, &header, &elements, packet)?;
+        let (layer, meaning) = self.layer_of_stream(now, receiver, stream, &header)?;
+        let payload = match header.has_padding {
+            true => strip_padding(&packet[header.len..]).map_err(|_| DropReason::RtpMalformed)?,
+            false => &packet[header.len..],
+        };
+        let arrived = |payload, number, codec, is_repair| Arrived {
+            header: &header,
+            elements: &elements,
+            packet,
+            payload,
+            number,
+            codec,
+            is_repair,
+        };
+        match meaning {
+            Meaning::Media(codec) => {
+                let number = unprotected.index as i64;
+                self.receive_media(now, layer, arrived(payload, number, codec, false))
+            }
+            Meaning::Repair(_) if payload.is_empty() => Err(DropReason::PaddingOnly),
+            Meaning::Repair(codec) => {
+                let (number, payload) = split_rtx(payload).ok_or(DropReason::RtxUnmatched)?;
+                let highest = self.layers[layer].reception.highest();
+                let highest = highest.ok_or(DropReason::RtxUnmatched)?;
+                let number = extend_sequence(highest, number);
+                self.receive_media(now, layer, arrived(payload, number, codec, true))
+            }
+        }
+    }
+
+    fn note_arrival(&mut self, now: Instant, index: usize, elements: &Elements, packet: &[u8]) {
+        let (us, ms) = (self.clock.us(now), self.clock.ms(now));
+        let receiver = &mut self.receivers[index];
+        receiver.packets += 1;
+        receiver.bytes += packet.len() as u64;
+        if receiver.has_remb {
+            receiver.bandwidth.received(now, ms, packet.len());
+        }
+        if !receiver.has_transport_feedback {
+            return;
+        }
+        let number = elements.get(Extension::TransportSequenceNumber, packet);
+        if let Some(number) = number.and_then(|data| data.first_chunk()) {
+            receiver
+                .arrivals
+                .record(u16::from_be_bytes(*number), us, now);
+            let next = receiver.arrivals.next();
+            self.wake(index, next);
+        }
+    }
+
+    /// The layer that a stream feeds or repairs, made by the first media packet.
+    fn layer_of_stream(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        stream: usize,
+        header: &Header,
+    ) -> Result<(usize, Meaning), DropReason> {
+        let held = &self.receivers[receiver];
+        let stream_index = stream;
+        let stream = held.streams[stream];
+        let source = held.lines[stream.line]
+            .source
+            .ok_or(DropReason::UnknownSsrc)?;
+        let meaning = self.sources[source].meaning(header.payload_type);
+        let meaning = meaning.ok_or(DropReason::UnknownPayloadType)?;
+        match meaning {
+            Meaning::Repair(_) => {
+                let layer = self.newest_layer(source, stream.index);
+                Ok((layer.ok_or(DropReason::RtxUnmatched)?, meaning))
+            }
+            Meaning::Media(_) => {
+                let layer = stream
+                    .layer
+                    .unwrap_or_else(|| self.add_layer(source, stream.index, stream.ssrc, now));
+                self.receivers[receiver].streams[stream_index].layer = Some(layer);
+                Ok((layer, meaning))
+            }
+        }
+    }
+
+    /// Of several streams of one rid the one that brought media last.
+    fn newest_layer(&self, source: usize, index: u8) -> Option<usize> {
+        let layers = self.sources[source].layers.iter().copied();
+        layers
+            .filter(|&layer| self.layers[layer].index == index)
+            .max_by_key(|&layer| self.layers[layer].last_packet)
+    }
+
+    fn receive_media(
+        &mut self,
+        now: Instant,
+        index: usize,
+        arrived: Arrived<'_>,
+    ) -> Result<(), DropReason> {
+        self.count_arrival(now, index, &arrived)?;
+        if arrived.payload.is_empty() {
+            self.take_out(index, &arrived);
+            return Err(DropReason::PaddingOnly);
+        }
+        self.note_codec(index, arrived.codec);
+        let (layer, source) = (
+            &self.layers[index],
+            &self.sources[self.layers[index].source],
+        );
+        let codec = source.codec(arrived.codec).codec;
+        let (is_forwarding, source) = (source.is_forwarding, layer.source);
+        let Ok(info) = codecs::describe(codec, arrived.payload) else {
+            self.take_out(index, &arrived);
+            return Err(DropReason::PayloadMalformed);
+        };
+        let is_keyframe = self.note_payload(now, index, &arrived, &info);
+        self.activate(index);
+        if !is_forwarding {
+            return Err(DropReason::NotForwarding);
+        }
+        self.hear(now, source, &arrived);
+        self.draft_packet(index, &arrived, &info, is_keyframe)
+    }
+
+    /// Statistics, repair and duplicates.
+    fn count_arrival(
+        &mut self,
+        now: Instant,
+        index: usize,
+        arrived: &Arrived<'_>,
+    ) -> Result<(), DropReason> {
+        let (us, ms) = (self.clock.us(now), self.clock.ms(now));
+        let layer = &mut self.layers[index];
+        let source = &self.sources[layer.source];
+        let codec = source.codec(arrived.codec);
+        if !arrived.is_repair {
+            layer.reception.count(arrived.number);
+            layer
+                .reception
+                .measure_jitter(arrived.header.timestamp, us, codec.clock_rate);
+        }
+        if !layer.reception.is_new(arrived.number) {
+            layer.counters.duplicates += 1;
+            return Err(DropReason::Duplicate);
+        }
+        layer.counters.packets += 1;
+        layer.counters.bytes += arrived.packet.len() as u64;
+        layer.meter.add(ms, arrived.packet.len());
+        if !codec.nack {
+            return Ok(());
+        }
+        let receiver = source.receiver;
+        match layer.nack.arrived(arrived.number, now) {
+            Arrival::InOrder => {}
+            Arrival::Filled { was_asked } => layer.counters.repaired += u64::from(was_asked),
+            Arrival::Outage if source.is_video() => layer.keyframes.want(),
+            Arrival::Outage => {}
+        }
+        let next = layer.nack.next();
+        self.wake(receiver, next);
+        Ok(())
+    }
+
+    /// A packet without media must not cost a number; where it is too late to close the
+    /// hole, the number is filled with an empty packet, or receivers would ask for it.
+    fn take_out(&mut self, index: usize, arrived: &Arrived<'_>) {
+        let layer = &mut self.layers[index];
+        if layer.numbering.remove(arrived.number) || !layer.is_passed_down {
+            return;
+        }
+        if let Some(sequence) = layer.numbering.assign(arrived.number) {
+            let at = self.draft.bytes.len() as u32;
+            self.draft.packets.push(Packet {
+                layer: layer.key,
+                sequence,
+                timestamp: arrived.header.timestamp,
+                marker: false,
+                keyframe: false,
+                picture_id: None,
+                tl0_picture_index: None,
+                extensions: at..at,
+                payload: at..at,
+            });
+        }
+    }
+
+    fn note_codec(&mut self, index: usize, codec: usize) {
+        if self.layers[index].codec != Some(codec) {
+            if self.layers[index].codec.is_some() {
+                self.end_layer(index);
+            }
+            let layer = &mut self.layers[index];
+            layer.codec = Some(codec);
+            layer.clock_rate = self.sources[layer.source].codec(codec).clock_rate;
+        }
+    }
+
+    fn note_payload(
+        &mut self,
+        now: Instant,
+        index: usize,
+        arrived: &Arrived<'_>,
+        info: &PayloadInfo,
+    ) -> bool {
+        let layer: &mut Layer = &mut self.layers[index];
+        let source = &self.sources[layer.source];
+        layer.last_packet = now;
+        layer.count_frame(arrived.header.timestamp);
+        if let Some(resolution) = info.resolution {
+            layer.counters.resolution = resolution;
+        }
+        let is_audio = !source.is_video();
+        let is_keyframe = is_audio || layer.begins_keyframe(arrived.header.timestamp, info);
+        if is_keyframe && !is_audio {
+            layer.counters.keyframes += 1;
+            layer.keyframes.settle();
+        }
+        let receiver = source.receiver;
+        if self.receivers[receiver].next_report.is_none() {
+            self.begin_reports(now, receiver);
+        }
+        is_keyframe
+    }
+
+    fn hear(&mut self, now: Instant, source: usize, arrived: &Arrived<'_>) {
+        let Some(room) = self.sources[source].room else {
+            return;
+        };
+        let level = arrived.elements.get(Extension::AudioLevel, arrived.packet);
+        self.heard(
+            now,
+            room,
+            source,
+            level.and_then(|data| data.first().copied()),
+        );
+    }
+
+    fn draft_packet(
+        &mut self,
+        index: usize,
+        arrived: &Arrived<'_>,
+        info: &PayloadInfo,
+        is_keyframe: bool,
+    ) -> Result<(), DropReason> {
+        let layer = &mut self.layers[index];
+        let sequence = layer
+            .numbering
+            .assign(arrived.number)
+            .ok_or(DropReason::Duplicate)?;
+        let bytes = &mut self.draft.bytes;
+        let start = bytes.len() as u32;
+        for extension in FORWARDED {
+            if let Some(data) = arrived.elements.get(extension, arrived.packet) {
+                bytes.extend_from_slice(&[extension as u8, data.len() as u8]);
+                bytes.extend_from_slice(data);
+            }
+        }
+        let payload = bytes.len() as u32;
+        bytes.extend_from_slice(arrived.payload);
+        self.draft.packets.push(Packet {
+            layer: layer.key,
+            sequence,
+            timestamp: arrived.header.timestamp,
+            marker: arrived.header.marker,
+            keyframe: is_keyframe,
+            picture_id: info.picture_id.map(|id| id.value),
+            tl0_picture_index: info.tl0_picture_index,
+            extensions: start..payload,
+            payload: payload..bytes.len() as u32,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,409 @@
+//! The receive side of all transports: datagrams become bursts of parsed packets.
+//!
+//! In come datagrams from validated tuples and what egress wants of publishers; out go
+//! [`Down`] values and events. It knows no subscriber, no slot and no socket.
+//! Split by what happens: [`media`] the way of an RTP packet, [`resolve`] whose stream it
+//! is, [`control`] RTCP received, [`feedback`] RTCP owed to publishers.
+
+mod arrivals;
+mod bandwidth;
+mod control;
+mod feedback;
+mod keyframes;
+mod layer;
+mod media;
+mod nack;
+mod numbering;
+mod receiver;
+mod reception;
+mod resolve;
+mod source;
+mod speakers;
+mod view;
+
+use std::time::Instant;
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use self::layer::Layer;
+use self::receiver::Receiver;
+use self::source::Source;
+use self::speakers::Speakers;
+use crate::clock::Clock;
+use crate::command::{Extension, SourceParameters, SrtpKeys};
+use crate::drop::DropReason;
+use crate::event::Event;
+use crate::handover::{Burst, Down, LayerDescription, LayerKey, Up};
+use crate::ids::{RoomId, SourceId, TransportId};
+use crate::limits::{DTLS_DATAGRAM, DTLS_WAITING};
+use crate::rtp::ExtensionMap;
+use crate::srtp::SrtpError;
+use crate::timers::Timers;
+
+/// What wakes the receive side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// Index in the slab of receivers.
+    Receiver(usize),
+    Room(RoomId),
+}
+
+pub(crate) struct Ingress {
+    clock: Clock,
+    bandwidth_cap_bps: u64,
+    /// Of the RTCP that we send to publishers.
+    ssrc: u32,
+    receivers: Slab<Receiver>,
+    by_transport: FxHashMap<TransportId, usize>,
+    sources: Slab<Source>,
+    by_source: FxHashMap<SourceId, usize>,
+    layers: Slab<Layer>,
+    generation: u32,
+    rooms: FxHashMap<RoomId, Speakers>,
+    timers: Timers<Timer>,
+    /// The burst being received.
+    draft: Burst,
+    pub(crate) down: Vec<Down>,
+    pub(crate) events: Vec<Event>,
+}
+
+impl Ingress {
+    pub(crate) fn new(clock: Clock, bandwidth_cap_bps: u64, ssrc: u32) -> Self {
+        Self {
+            clock,
+            bandwidth_cap_bps,
+            ssrc,
+            receivers: Slab::new(),
+            by_transport: FxHashMap::default(),
+            sources: Slab::new(),
+            by_source: FxHashMap::default(),
+            layers: Slab::new(),
+            generation: 0,
+            rooms: FxHashMap::default(),
+            timers: Timers::default(),
+            draft: Burst::default(),
+            down: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    pub(crate) fn receiver_of(&self, transport: TransportId) -> Option<usize> {
+        self.by_transport.get(&transport).copied()
+    }
+
+    // -- commands ---------------------------------------------------------------------------
+
+    pub(crate) fn add_transport(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
+        if self.by_transport.contains_key(&id) {
+            return;
+        }
+        let extensions = ExtensionMap::new(extensions);
+        let receiver = Receiver::new(id, extensions, self.bandwidth_cap_bps);
+        let index = self.receivers.insert(receiver);
+        self.by_transport.insert(id, index);
+    }
+
+    pub(crate) fn set_extensions(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
+        if let Some(index) = self.receiver_of(id) {
+            self.receivers[index].extensions = ExtensionMap::new(extensions);
+        }
+    }
+
+    pub(crate) fn set_keys(&mut self, id: TransportId, keys: &SrtpKeys) -> Result<(), SrtpError> {
+        match self.receiver_of(id) {
+            Some(index) => self.receivers[index].set_keys(keys),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn remove_transport(&mut self, now: Instant, id: TransportId) {
+        let Some(index) = self.by_transport.remove(&id) else {
+            return;
+        };
+        let lines = std::mem::take(&mut self.receivers[index].lines);
+        for source in lines.iter().filter_map(|line| line.source) {
+            self.remove_source(now, self.sources[source].id);
+        }
+        self.receivers.remove(index);
+    }
+
+    pub(crate) fn add_source(&mut self, now: Instant, id: SourceId, parameters: SourceParameters) {
+        let Some(receiver) = self.receiver_of(parameters.transport) else {
+            return;
+        };
+        if self.by_source.contains_key(&id) {
+            return;
+        }
+        let line = self.receivers[receiver].line(&parameters.mid);
+        if let Some(previous) = self.receivers[receiver].lines[line].source {
+            self.remove_source(now, self.sources[previous].id);
+        }
+        let source = self.sources.insert(Source::new(id, receiver, parameters));
+        self.by_source.insert(id, source);
+        self.receivers[receiver].lines[line].source = Some(source);
+        self.refresh_feedback(receiver);
+    }
+
+    pub(crate) fn remove_source(&mut self, now: Instant, id: SourceId) {
+        let Some(index) = self.by_source.remove(&id) else {
+            return;
+        };
+        self.leave_room(now, index);
+        let source = self.sources.remove(index);
+        for layer in source.layers {
+            let layer = self.layers.remove(layer);
+            self.down.push(Down::LayerEnded(layer.key));
+        }
+        let receiver = &mut self.receivers[source.receiver];
+        for line in &mut receiver.lines {
+            line.source = line.source.filter(|&held| held != index);
+        }
+        for stream in &mut receiver.streams {
+            stream.layer = stream.layer.filter(|&layer| self.layers.contains(layer));
+        }
+        self.refresh_feedback(source.receiver);
+    }
+
+    pub(crate) fn set_forwarding(&mut self, now: Instant, id: SourceId, is_forwarding: bool) {
+        let Some(&index) = self.by_source.get(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut self.sources[index].is_forwarding, is_forwarding) == is_forwarding
+        {
+            return;
+        }
+        if is_forwarding {
+            return;
+        }
+        self.leave_room(now, index);
+        // After the mute the stream begins anew, at a keyframe and without a hole.
+        for layer in self.sources[index].layers.clone() {
+            self.end_layer(layer);
+        }
+    }
+
+    pub(crate) fn add_room(&mut self, room: RoomId, positions: u8) {
+        self.rooms
+            .entry(room)
+            .or_insert_with(|| Speakers::new(positions));
+    }
+
+    pub(crate) fn remove_room(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
+    }
+
+    fn refresh_feedback(&mut self, receiver: usize) {
+        let receiver = &mut self.receivers[receiver];
+        let sources = receiver.lines.iter().filter_map(|line| line.source);
+        let codecs = sources.flat_map(|source| &self.sources[source].codecs);
+        let (mut has_transport_cc, mut has_remb) = (false, false);
+        for codec in codecs {
+            has_transport_cc |= codec.transport_cc;
+            has_remb |= codec.remb;
+        }
+        receiver.has_transport_feedback = has_transport_cc;
+        receiver.has_remb = has_remb && !has_transport_cc;
+    }
+
+    // -- layers -----------------------------------------------------------------------------
+
+    fn new_key(&mut self, index: usize) -> LayerKey {
+        self.generation += 1;
+        LayerKey::new(self.generation, index)
+    }
+
+    fn add_layer(&mut self, source: usize, index: u8, ssrc: u32, now: Instant) -> usize {
+        let slot = self.layers.vacant_key();
+        let key = self.new_key(slot);
+        self.layers
+            .insert(Layer::new(key, source, index, ssrc, now));
+        self.sources[source].layers.push(slot);
+        slot
+    }
+
+    /// Subscribers forget the layer; its stream goes on, as a new layer to them.
+    fn end_layer(&mut self, index: usize) {
+        let key = self.new_key(index);
+        let layer = &mut self.layers[index];
+        if layer.is_passed_down {
+            self.down.push(Down::LayerEnded(layer.key));
+        }
+        layer.begin_anew(key);
+    }
+
+    /// Media came: the layer carries packets from now on, if it did not already.
+    fn activate(&mut self, index: usize) {
+        let layer = &mut self.layers[index];
+        let source = layer.source;
+        if !layer.is_active {
+            layer.is_active = true;
+            self.tell_layers(source);
+        }
+        let (layer, source) = (&mut self.layers[index], &self.sources[source]);
+        if layer.is_passed_down || !source.is_forwarding {
+            return;
+        }
+        let Some(codec) = layer.codec.map(|codec| source.codec(codec)) else {
+            return;
+        };
+        layer.is_passed_down = true;
+        self.down
+            .push(Down::LayerStarted(Box::new(LayerDescription {
+                layer: layer.key,
+                source: source.id,
+                index: layer.index,
+                kind: source.kind,
+                codec: codec.codec,
+                format: codec.format.clone(),
+                clock_rate: codec.clock_rate,
+            })));
+    }
+
+    fn deactivate(&mut self, index: usize) {
+        let layer = &mut self.layers[index];
+        if !std::mem::replace(&mut layer.is_active, false) {
+            return;
+        }
+        layer.keyframes.settle();
+        if std::mem::replace(&mut layer.is_passed_down, false) {
+            self.down.push(Down::LayerSilent(layer.key));
+        }
+        let source = layer.source;
+        self.tell_layers(source);
+    }
+
+    fn tell_layers(&mut self, source: usize) {
+        let layers = &self.layers;
+        let source = &mut self.sources[source];
+        let active = || {
+            source
+                .layers
+                .iter()
+                .map(|&layer| &layers[layer])
+                .filter(|l| l.is_active)
+        };
+        let mut indices: Vec<u8> = active().map(|layer| layer.index).collect();
+        indices.sort_unstable();
+        indices.dedup();
+        let codec = active().chain(source.layers.iter().map(|&layer| &layers[layer]));
+        let Some(codec) = codec.filter_map(|layer| layer.codec).next() else {
+            return;
+        };
+        if source.told_layers != indices {
+            source.told_layers.clone_from(&indices);
+            let codec = source.codec(codec).codec;
+            self.events.push(Event::SourceLayersChanged {
+                source: source.id,
+                codec,
+                layers: indices,
+            });
+        }
+    }
+
+    // -- DTLS -------------------------------------------------------------------------------
+
+    pub(crate) fn receive_dtls(&mut self, index: usize, data: &[u8]) -> Result<(), DropReason> {
+        let receiver = &mut self.receivers[index];
+        if data.len() > DTLS_DATAGRAM {
+            return Err(DropReason::DtlsTooLarge);
+        }
+        if receiver.dtls_waiting >= DTLS_WAITING {
+            return Err(DropReason::DtlsQueueFull);
+        }
+        receiver.dtls_waiting += 1;
+        let transport = receiver.id;
+        self.events.push(Event::DtlsReceived {
+            transport,
+            datagram: data.to_vec(),
+        });
+        Ok(())
+    }
+
+    /// Python has taken a DTLS datagram: there is room for another.
+    pub(crate) fn dtls_taken(&mut self, transport: TransportId) {
+        if let Some(index) = self.receiver_of(transport) {
+            let waiting = &mut self.receivers[index].dtls_waiting;
+            *waiting = waiting.saturating_sub(1);
+        }
+    }
+
+    // -- what egress wants --------------------------------------------------------------------
+
+    pub(crate) fn handle_up(&mut self, now: Instant, up: Up) {
+        match up {
+            Up::KeyframeWanted(key) => self.want_keyframe(now, key),
+            Up::KeyframeUnwanted(key) => {
+                if let Some(index) = self.layer_of(key) {
+                    self.layers[index].keyframes.settle();
+                }
+            }
+            Up::RoundTrip {
+                transport,
+                round_trip,
+            } => {
+                if let Some(index) = self.receiver_of(transport) {
+                    self.receivers[index].round_trip = Some(round_trip);
+                }
+            }
+        }
+    }
+
+    fn layer_of(&self, key: LayerKey) -> Option<usize> {
+        let layer = self.layers.get(key.index())?;
+        (layer.key == key).then_some(key.index())
+    }
+
+    fn want_keyframe(&mut self, now: Instant, key: LayerKey) {
+        if let Some(index) = self.layer_of(key) {
+            self.layers[index].keyframes.want();
+            let receiver = self.sources[self.layers[index].source].receiver;
+            self.wake(receiver, self.layers[index].keyframes.next(now));
+        }
+    }
+
+    // -- time -------------------------------------------------------------------------------
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, timer)) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Receiver(index) => self.wake_receiver(now, at, index),
+                Timer::Room(room) => self.wake_room(now, room),
+            }
+        }
+    }
+
+    /// Makes sure that the receiver is looked at by then.
+    fn wake(&mut self, receiver: usize, at: Option<Instant>) {
+        let Some(at) = at else { return };
+        let timer = &mut self.receivers[receiver].timer;
+        if timer.is_none_or(|timer| at < timer) {
+            *timer = Some(at);
+            self.timers.set(at, Timer::Receiver(receiver));
+        }
+    }
+
+    fn wake_receiver(&mut self, now: Instant, at: Instant, index: usize) {
+        let Some(receiver) = self.receivers.get_mut(index) else {
+            return;
+        };
+        if receiver.timer != Some(at) {
+            return;
+        }
+        receiver.timer = None;
+        let next = self.give_feedback(now, index);
+        self.wake(index, next);
+    }
+
+    /// Hands the received burst down, after all that it made happen.
+    pub(crate) fn finish_burst(&mut self) {
+        if !self.draft.packets.is_empty() {
+            let burst = std::mem::take(&mut self.draft);
+            self.down.push(Down::Burst(burst.seal()));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Every bound of the packet path, in one table. Beyond a bound: a counted drop.
+
+use std::time::Duration;
+
+/// Streams that one peer may send; RTX streams count.
+pub(crate) const SSRCS_PER_TRANSPORT: usize = 64;
+/// Layers of one source: three simulcast encodings are common, RFC 8853 knows no bound.
+pub(crate) const LAYERS_PER_SOURCE: usize = 8;
+
+/// DTLS datagrams that wait for Python, per transport.
+pub(crate) const DTLS_WAITING: u16 = 64;
+/// A DTLS flight is cut to the path MTU; a datagram of more is no handshake.
+pub(crate) const DTLS_DATAGRAM: usize = 2048;
+/// Answers to STUN, DTLS and BYE that wait for the socket, in bytes.
+pub(crate) const REPLY_BYTES: usize = 1 << 20;
+
+/// Packets held for retransmission per layer: 1.7 s of a 2.5 Mbit/s stream.
+pub(crate) const CACHE_PACKETS: usize = 512;
+/// A retransmission later than this comes too late for an interactive player.
+pub(crate) const CACHE_AGE: Duration = Duration::from_secs(1);
+/// Received packets that wait to be forwarded while the socket is full.
+pub(crate) const PENDING_PACKETS: usize = 8192;
+/// RTCP datagrams and retransmissions that wait while the socket is full.
+pub(crate) const PENDING_CONTROL: usize = 16384;
+
+/// Packets of one layer that we ask its publisher for at once.
+pub(crate) const MISSING_PACKETS: usize = 256;
+/// A hole wider than this is an outage: ask for a keyframe, not for packets.
+pub(crate) const NACK_GAP: i64 = 128;
+pub(crate) const NACK_TRIES: u8 = 10;
+/// Reordering on the link is this short nearly always; asking earlier asks for nothing.
+pub(crate) const NACK_DELAY: Duration = Duration::from_millis(5);
+/// Round trip until a report tells.
+pub(crate) const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(100);
+/// Sequence numbers taken from one received NACK packet.
+pub(crate) const NACKED_PER_PACKET: usize = 256;
+
+/// Keyframe requests upstream per layer: sustained, at once, and the least distance.
+pub(crate) const KEYFRAME_REFILL: Duration = Duration::from_secs(1);
+pub(crate) const KEYFRAME_BURST: u32 = 3;
+pub(crate) const KEYFRAME_DISTANCE: Duration = Duration::from_millis(300);
+
+/// RFC 8285 §4.1.2.2 of RFC 8843 practice: mid until the first report, or this many packets.
+pub(crate) const MID_PACKETS: u32 = 100;
+
+/// Kernel's UDP_MAX_SEGMENTS was 64 until Linux 6.9.
+pub(crate) const RUN_SEGMENTS: usize = 64;
+/// A run is one IP packet to the kernel: below 65535 less headers.
+pub(crate) const RUN_BYTES: usize = 65_000;
+/// Gap that padding may close: 9.0 instead of 2.25 packets a run with Chromium's sizes.
+pub(crate) const RUN_PADDING: usize = 16;
+
+/// Reports each second (RFC 3550 §6.2 allows it at these rates), feedback more often.
+pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const TRANSPORT_FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);
+/// Packets in one transport-wide feedback.
+pub(crate) const TRANSPORT_FEEDBACK_PACKETS: usize = 512;
+
+/// A simulcast layer without packets for so long is inactive.
+pub(crate) const LAYER_SILENCE: Duration = Duration::from_secs(1);
+/// A video source without packets for so long is silent.
+pub(crate) const SOURCE_SILENCE: Duration = Duration::from_secs(2);
