@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from aiohttp import web
 
@@ -14,7 +15,9 @@ from sfu import config as configuration
 from sfu import ids
 from sfu.auth import secrets
 from sfu.auth.authenticator import Authenticator
+from sfu.auth.origin import OriginPolicy
 from sfu.auth.tokens import Tokens
+from sfu.chat.chat import Chat
 from sfu.clock import Clock, SystemClock
 from sfu.config import Config
 from sfu.join import Joiner
@@ -22,14 +25,16 @@ from sfu.log import get_logger
 from sfu.media.collector import MediaCollector
 from sfu.media.plane import MediaPlane
 from sfu.metrics import Metrics
-from sfu.rooms.events import RoomClosed, RoomEvent
+from sfu.rooms.events import ParticipantJoined, RoomClosed, RoomEvent, ViewerJoined
 from sfu.rooms.room import Room
 from sfu.rooms.rooms import Rooms
+from sfu.signalling.door import SignallingDoor
+from sfu.signalling.sessions import Sessions
 from sfu.web import addresses, listen, responses, tls
 from sfu.web.api import Api
 from sfu.web.health import Health
 from sfu.web.pages import Pages
-from sfu.whip import WhipDoor
+from sfu.whip.door import WhipDoor
 
 log = get_logger(__name__)
 
@@ -53,11 +58,11 @@ async def _serve(config: Config, clock: Clock) -> None:
     stop = StopSignals()
     data_dir = configuration.data_dir(config.process)
     async with contextlib.AsyncExitStack() as stack:
-        site = await Site.build(config, data_dir, clock, stack)
-        url = await _listen(config, data_dir, site.application, stack)
+        core = await Core.start(config, data_dir, clock, stack)
+        url = await _listen(config, data_dir, core, stack)
         print(f"Ready: {url}", flush=True)  # noqa: T201 - the contract with whoever starts us
         await stop.first.wait()
-        await site.drain(config.process.drain_timeout, stop.second)
+        await drain(core.rooms, config.process.drain_timeout, stop.second)
     log.info("stopped")
 
 
@@ -75,51 +80,172 @@ class StopSignals:
         (self.second if self.first.is_set() else self.first).set()
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Everything that was built, for those who stop it."""
+# -- building -------------------------------------------------------------------------------------
 
-    application: web.Application
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What the doors share."""
+
+    config: Config
+    clock: Clock
+    authenticator: Authenticator
+    media: MediaPlane
     rooms: Rooms
+    joiner: Joiner
+    metrics: Metrics
 
     @classmethod
-    async def build(
+    async def start(
         cls, config: Config, data_dir: Path, clock: Clock, stack: contextlib.AsyncExitStack
-    ) -> "Site":
+    ) -> "Core":
         """`stack` takes what must be stopped, in the reverse order of its start."""
         tokens = Tokens(secrets.load_or_create(data_dir), clock=clock)
-        authenticator = Authenticator(config.auth.mode, tokens)
         media = await MediaPlane.start(config.media, clock=clock, limits=config.limits)
         stack.push_async_callback(media.close)
         is_open = config.auth.mode == "open"
         rooms = Rooms(media, config.limits, clock=clock, new_id=ids.public_id, is_open=is_open)
         metrics = _metrics(media, rooms)
         await stack.enter_async_context(_running(metrics.watch_event_loop()))
-        health = Health(
-            probe=media.probe, metrics=metrics.render, draining=lambda: rooms.is_draining, clock=clock
+        return cls(
+            config=config,
+            clock=clock,
+            authenticator=Authenticator(config.auth.mode, tokens),
+            media=media,
+            rooms=rooms,
+            joiner=Joiner(rooms, media, config.limits),
+            metrics=metrics,
         )
-        api = Api(rooms=rooms, media=media, authenticator=authenticator)
-        joiner = Joiner(rooms, media, config.limits)
-        whip = WhipDoor(
-            joiner=joiner,
-            authenticator=authenticator,
-            sdp_limit=config.limits.sdp_bytes,
-            count_join=lambda kind: metrics.joins.labels(door=kind).inc(),
-        )
-        application = _application(config.limits.api_body_bytes)
-        for door in (Pages(), api, health, whip):
-            application.add_routes(door.routes())
-        return cls(application, rooms)
 
-    async def drain(self, timeout_s: float, now: asyncio.Event) -> None:
-        """No new joins; running calls go on until the last has ended, the time is over or `now` is set."""
-        self.rooms.drain()
-        log.info("no new joins from now on", rooms=len(self.rooms), timeout_s=timeout_s)
-        vacated = Vacated(self.rooms)
-        waits = [asyncio.create_task(event.wait()) for event in (vacated.event, now)]
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+
+class Door(Protocol):
+    def routes(self) -> list[web.RouteDef]: ...
+
+
+def _doors(core: Core, sessions: Sessions, chat: Chat) -> list[Door]:
+    rooms, limits, authenticator = core.rooms, core.config.limits, core.authenticator
+    return [
+        Pages(),
+        Api(rooms=rooms, media=core.media, authenticator=authenticator),
+        Health(
+            probe=core.media.probe,
+            metrics=core.metrics.render,
+            draining=lambda: rooms.is_draining,
+            clock=core.clock,
+        ),
+        SignallingDoor(
+            rooms=rooms,
+            joiner=core.joiner,
+            chat=chat,
+            sessions=sessions,
+            authenticator=authenticator,
+            origins=OriginPolicy(core.config.auth.origins),
+            limits=limits,
+            clock=core.clock,
+        ),
+        WhipDoor(joiner=core.joiner, authenticator=authenticator, sdp_limit=limits.sdp_bytes),
+    ]
+
+
+def _talking(core: Core) -> tuple[Sessions, Chat]:
+    """Who is connected and what they write; both follow the rooms."""
+    limits = core.config.limits
+    sessions = Sessions(asyncio.get_running_loop(), new_secret=ids.secret, resume_s=limits.resume_s)
+    chat = Chat(limits, clock=core.clock, new_id=ids.public_id)
+    chat.add_listener(sessions)
+    core.rooms.add_observer(chat)
+    core.rooms.add_observer(sessions)
+    return sessions, chat
+
+
+def _metrics(media: MediaPlane, rooms: Rooms) -> Metrics:
+    metrics = Metrics()
+    metrics.add_collector(MediaCollector(media))
+    metrics.before_scrape(media.snapshot)
+    metrics.add_gauge("sfu_rooms", "Open rooms.", lambda: len(rooms))
+    metrics.add_gauge(
+        "sfu_participants", "In all rooms.", lambda: sum(len(each.participants) for each in rooms)
+    )
+    metrics.add_gauge("sfu_viewers", "By WHEP, in all rooms.", lambda: sum(each.viewers for each in rooms))
+    rooms.add_observer(JoinCounter(metrics))
+    return metrics
+
+
+class JoinCounter:
+    """Counts who came in by which door."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._joins = metrics.joins
+
+    def on_room_event(self, room: Room, event: RoomEvent) -> None:
+        match event:
+            case ParticipantJoined(participant):
+                joined = room.find(participant)
+                is_whip = joined is not None and joined.kind == "whip"
+                self._joins.labels(door="whip" if is_whip else "signalling").inc()
+            case ViewerJoined():
+                self._joins.labels(door="whep").inc()
+
+
+# -- serving --------------------------------------------------------------------------------------
+
+
+async def _listen(config: Config, data_dir: Path, core: Core, stack: contextlib.AsyncExitStack) -> str:
+    """Opens the doors; the URL for a person on this machine."""
+    context = tls.context(config.web, data_dir, config.media.public_address)
+    sockets = listen.listen(config.web.host, config.web.port)
+    sessions, chat = _talking(core)
+    runner = web.AppRunner(
+        _application(config.limits.api_body_bytes, _doors(core, sessions, chat)),
+        access_log=None,
+        shutdown_timeout=_CLOSE_S,
+    )
+    stack.push_async_callback(runner.cleanup)
+    # Before the connections end, those on them are told why.
+    stack.callback(sessions.stop)
+    await runner.setup()
+    for each in sockets:
+        await web.SockSite(runner, each, ssl_context=context).start()
+    return _told(config, sockets[0].getsockname()[1], secure=context is not None)
+
+
+def _application(body_bytes: int, doors: list[Door]) -> web.Application:
+    application = web.Application(middlewares=[responses.errors_as_json], client_max_size=body_bytes)
+    application.on_response_prepare.append(responses.add_security_headers)
+    for door in doors:
+        application.add_routes(door.routes())
+    return application
+
+
+def _told(config: Config, port: int, *, secure: bool) -> str:
+    for url in addresses.urls(config.web.host, port, secure=secure, public=config.media.public_address):
+        log.info("can be opened", url=url)
+    return addresses.ready_url(config.web.host, port, secure=secure)
+
+
+@contextlib.asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """`work` goes on in the background until the context ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+# -- stopping -------------------------------------------------------------------------------------
+
+
+async def drain(rooms: Rooms, timeout_s: float, now: asyncio.Event) -> None:
+    """No new joins; running calls go on until the last has ended, the time is over or `now` is set."""
+    rooms.drain()
+    log.info("no new joins from now on", rooms=len(rooms), timeout_s=timeout_s)
+    vacated = Vacated(rooms)
+    waits = [asyncio.create_task(event.wait()) for event in (vacated.event, now)]
+    await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
 
 
 class Vacated:
@@ -138,56 +264,3 @@ class Vacated:
     def _look(self) -> None:
         if len(self._rooms) == 0:
             self.event.set()
-
-
-def _metrics(media: MediaPlane, rooms: Rooms) -> Metrics:
-    metrics = Metrics()
-    metrics.add_collector(MediaCollector(media))
-    metrics.before_scrape(media.snapshot)
-    metrics.add_gauge("sfu_rooms", "Open rooms.", lambda: len(rooms))
-    metrics.add_gauge(
-        "sfu_participants",
-        "Participants in all rooms.",
-        lambda: sum(len(room.participants) for room in rooms),
-    )
-    metrics.add_gauge(
-        "sfu_viewers", "WHEP viewers in all rooms.", lambda: sum(room.viewers for room in rooms)
-    )
-    return metrics
-
-
-def _application(body_bytes: int) -> web.Application:
-    application = web.Application(middlewares=[responses.errors_as_json], client_max_size=body_bytes)
-    application.on_response_prepare.append(responses.add_security_headers)
-    return application
-
-
-async def _listen(
-    config: Config, data_dir: Path, application: web.Application, stack: contextlib.AsyncExitStack
-) -> str:
-    """Begins to serve; the URL for a person on this machine."""
-    context = tls.context(config.web, data_dir, config.media.public_address)
-    sockets = listen.listen(config.web.host, config.web.port)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_S)
-    stack.push_async_callback(runner.cleanup)
-    await runner.setup()
-    for each in sockets:
-        await web.SockSite(runner, each, ssl_context=context).start()
-    return _told(config, sockets[0].getsockname()[1], secure=context is not None)
-
-
-def _told(config: Config, port: int, *, secure: bool) -> str:
-    for url in addresses.urls(config.web.host, port, secure=secure, public=config.media.public_address):
-        log.info("can be opened", url=url)
-    return addresses.ready_url(config.web.host, port, secure=secure)
-
-
-@contextlib.asynccontextmanager
-async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """`work` goes on in the background until the context ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

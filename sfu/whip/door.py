@@ -7,7 +7,6 @@ A session's URL holds a secret, so that nobody else can end it in open mode; in 
 token as well. Knows no signalling.
 """
 
-from collections.abc import Callable
 from functools import partial
 from urllib.parse import quote
 
@@ -31,12 +30,10 @@ class WhipDoor:
         joiner: Joiner,
         authenticator: Authenticator,
         sdp_limit: int,
-        count_join: Callable[[JoinKind], None],
     ) -> None:
         self._joiner = joiner
         self._authenticator = authenticator
         self._sdp_limit = sdp_limit
-        self._count_join = count_join
         self._sessions: dict[str, SessionHandle] = {}
         """By the secret in their URL."""
 
@@ -71,7 +68,6 @@ class WhipDoor:
             )
         )
         self._sessions[key] = joined.session
-        self._count_join(kind)
         return web.Response(
             status=201,
             text=joined.answer,

@@ -20,12 +20,10 @@ class Program:
     def __init__(self, mode: Mode, limits: Limits) -> None:
         self.setting = Setting(is_open=mode == "open", limits=limits)
         self.tokens = Tokens(b"k" * 32, clock=ManualClock())
-        self.counted: list[str] = []
         door = WhipDoor(
             joiner=self.setting.joiner,
             authenticator=Authenticator(mode, self.tokens),
             sdp_limit=limits.sdp_bytes,
-            count_join=self.counted.append,
         )
         application = web.Application()
         application.add_routes(door.routes())
