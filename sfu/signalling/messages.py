@@ -125,7 +125,7 @@ class Resume(Message, frozen=True, tag="resume"):
 
 
 class Offer(Message, frozen=True, tag="offer"):
-    """Renegotiation: more slots, or ICE restart."""
+    """Renegotiation: more slots, an ICE restart, or a new `RTCPeerConnection` for one that was lost."""
 
     id: int
     sdp: str
@@ -220,7 +220,7 @@ class Joined(Message, frozen=True, tag="joined"):
     """`seq` of the last event already included here."""
     video_slots: list[SlotAssignment]
     audio_mids: list[str]
-    """Receive m-lines of audio by position; see :class:`Speakers`."""
+    """Receive m-lines of audio by position, "" where a position has none; see :class:`Speakers`."""
     audio: list[str | None]
     """Track on each audio position."""
     speaking: list[str]
@@ -319,7 +319,7 @@ class RoomUpdated(Event, frozen=True, tag="room_updated"):
 
 
 class MediaRestartNeeded(Event, frozen=True, tag="media_restart_needed"):
-    """The server lost the media path: offer again with an ICE restart."""
+    """The server lost the media path: send :class:`Offer` from a new `RTCPeerConnection` within 30 s."""
 
 
 class Ended(Event, frozen=True, tag="ended"):

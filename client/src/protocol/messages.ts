@@ -109,7 +109,7 @@ export interface Resume {
   readonly last_seq: number;
 }
 
-/** Renegotiation: more slots, or ICE restart. */
+/** Renegotiation: more slots, an ICE restart, or a new `RTCPeerConnection` for one that was lost. */
 export interface Offer {
   readonly type: "offer";
   readonly id: number;
@@ -191,7 +191,7 @@ export interface Joined {
   /** `seq` of the last event already included here. */
   readonly seq: number;
   readonly video_slots: readonly SlotAssignment[];
-  /** Receive m-lines of audio by position; see `Speakers`. */
+  /** Receive m-lines of audio by position, "" where a position has none; see `Speakers`. */
   readonly audio_mids: readonly string[];
   /** Track on each audio position. */
   readonly audio: readonly (string | null)[];
@@ -303,7 +303,7 @@ export interface RoomUpdated {
   readonly locked: boolean;
 }
 
-/** The server lost the media path: offer again with an ICE restart. */
+/** The server lost the media path: send `Offer` from a new `RTCPeerConnection` within 30 s. */
 export interface MediaRestartNeeded {
   readonly type: "media_restart_needed";
   readonly seq: number;
