@@ -1,5 +1,4 @@
-"""Events of the packet path, each to whom it concerns. A listener's failure is logged and is nobody
-else's."""
+"""Events of the packet path, each to whom it concerns. What fails on one is logged and spares the next."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -32,6 +31,13 @@ def tell(listener: Callable[..., None], *arguments: object) -> None:
         log.exception("a media listener failed", listener=getattr(listener, "__qualname__", listener))
 
 
+def _guarded(handler: Callable[[Any], None], event: _packets.Event) -> None:
+    try:
+        handler(event)
+    except Exception:
+        log.exception("an event of the packet path could not be handled", event=type(event).__name__)
+
+
 class Dispatcher:
     def __init__(self, inventory: Inventory, plane: PlaneEvents) -> None:
         self._inventory = inventory
@@ -55,7 +61,7 @@ class Dispatcher:
         if handler is None:
             log.error("unknown event of the packet path", event=type(event).__name__)
         else:
-            handler(event)
+            _guarded(handler, event)
 
     def _connected(self, event: _packets.TransportConnected) -> None:
         self._plane.peer_connected(event.transport)

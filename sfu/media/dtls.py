@@ -32,7 +32,7 @@ HANDSHAKE_INPUT_BYTES = 128 * 1024
 # Master key and salt lengths of RFC 7714 §12 and RFC 3711 §8.2.
 _SALT_BYTES: dict[SrtpProfile, int] = {"SRTP_AEAD_AES_128_GCM": 12, "SRTP_AES128_CM_SHA1_80": 14}
 _KEY_BYTES = 16
-_READ_BYTES = 65536
+_READ_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,11 @@ class DtlsSession:
             pass
         self._end("closed")
         return self._output()
+
+    def abort(self) -> list[bytes]:
+        """Something of ours broke on this peer's input: say nothing more to it."""
+        self._fail("dtls_failed")
+        return []
 
     # -- the handshake --------------------------------------------------------------------------
 

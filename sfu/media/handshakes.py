@@ -8,7 +8,7 @@ Sans-IO but for the callbacks of :class:`HandshakeListener`. Knows no socket and
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -120,7 +120,7 @@ class Handshakes:
             peer = self._peers.get(transport)
             due = peer.session.timeout_at if peer else None
             if peer is not None and due is not None and now >= due:
-                self._deliver(transport, peer, peer.session.handle_timeout(now))
+                self._guarded(transport, peer, lambda session: session.handle_timeout(now))
         self._replace_stalled(now)
 
     # -- turns ----------------------------------------------------------------------------------
@@ -130,9 +130,18 @@ class Handshakes:
         if peer is None:
             return
         peer.is_ready = False
-        self._deliver(transport, peer, self._advance(transport, peer))
+        self._guarded(transport, peer, lambda _: self._advance(transport, peer))
         if peer.inbox and transport in self._peers:
             self._enqueue(transport, peer)
+
+    def _guarded(self, transport: int, peer: _Peer, work: Callable[[DtlsSession], list[bytes]]) -> None:
+        """Whatever a peer's bytes may break ends that peer alone."""
+        try:
+            datagrams = work(peer.session)
+        except Exception:
+            log.exception("a DTLS session broke", transport=transport)
+            datagrams = peer.session.abort()
+        self._deliver(transport, peer, datagrams)
 
     def _advance(self, transport: int, peer: _Peer) -> list[bytes]:
         now = self._clock.monotonic()
