@@ -56,6 +56,27 @@ class Stormy:
         return kept
 
 
+class Mutating:
+    """Every third datagram comes cut, with a bit flipped, or with noise in the middle."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def __call__(self, datagrams: list[bytes]) -> list[bytes]:
+        return [self._mutated(datagram) for datagram in datagrams]
+
+    def _mutated(self, datagram: bytes) -> bytes:
+        at = self._random.randrange(len(datagram))
+        flipped = bytes([datagram[at] ^ 1 << self._random.randrange(8)])
+        noise = self._random.randbytes(self._random.randrange(1, 40))
+        choices = [
+            datagram[:at],
+            datagram[:at] + flipped + datagram[at + 1 :],
+            datagram[:at] + noise + datagram[at:],
+        ]
+        return self._random.choice(choices + [datagram] * 6)
+
+
 class Pair:
     """A client and a server that know each other's fingerprints unless told otherwise."""
 

@@ -9,7 +9,7 @@ from sfu.clock import ManualClock, SystemClock
 from sfu.media.certificates import Certificates
 from sfu.media.dtls import EARLY_RESENDS_S, HANDSHAKE_DEADLINE_S, HANDSHAKE_INPUT_BYTES, DtlsSession
 from sfu.media.dtls_records import MTU, is_dtls, pack_records
-from tests.unit.media.lossy import Losing, Pair, Stormy, Weather, calm, doubling, reversing
+from tests.unit.media.lossy import Losing, Mutating, Pair, Stormy, Weather, calm, doubling, reversing
 
 ALERT, HANDSHAKE = 21, 22
 
@@ -218,6 +218,18 @@ def test_a_flood_during_the_handshake_ends_at_a_bound(clock: ManualClock) -> Non
         fed += len(junk)
     assert server.failure == "dtls_failed"
     assert fed <= HANDSHAKE_INPUT_BYTES + 2048
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_no_mutation_of_a_handshake_breaks_either_side(clock: ManualClock, seed: int) -> None:
+    """Whatever is cut, flipped or spliced: an answer, silence or a named failure; keys only if both agree."""
+    pair = Pair(clock)
+    pair.run(Mutating(seed), within_s=2.0)
+    for session in (pair.client, pair.server):
+        assert (session.keys is not None) == (session.state in ("connected", "closed"))
+        assert (session.failure is not None) == (session.state == "failed")
+    if pair.client.keys is not None and pair.server.keys is not None:
+        assert_same_keys(pair)
 
 
 def test_close_says_goodbye(clock: ManualClock) -> None:

@@ -193,3 +193,19 @@ def test_a_client_of_ours_speaks_first_and_repeats_itself(bench: Bench, clock: M
     bench.run()
     assert server.keys is not None
     assert bench.recorder.keys[1].local_key == server.keys.remote_key
+
+
+def test_what_breaks_a_session_ends_that_peer_alone(bench: Bench, monkeypatch) -> None:
+    bench.open(1)
+    bench.open(2)
+    bench.greet(1)
+    bench.greet(2)
+
+    def broken(datagram: bytes, now: float) -> list[bytes]:
+        raise RuntimeError("OpenSSL")
+
+    session = bench.handshakes._peers[1].session
+    monkeypatch.setattr(session, "feed", broken)
+    bench.run()
+    assert bench.recorder.lost == [(1, "dtls_failed")]
+    assert set(bench.recorder.keys) == {2}

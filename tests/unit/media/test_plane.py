@@ -361,6 +361,18 @@ async def test_a_broken_listener_harms_nobody(plane, packets, browser) -> None:
     assert heard == [("on_switched", None)]
 
 
+async def test_a_failing_event_does_not_take_the_next_with_it(plane, packets, browser, monkeypatch) -> None:
+    heard = Heard()
+    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT, heard).id
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("policy")
+
+    monkeypatch.setattr(plane, "layers_changed", broken)
+    packets.emit(fake.SourceLayersChanged(1, "vp8", (0,)), fake.SlotSwitched(slot, None))
+    await until(lambda: heard)
+
+
 async def test_events_come_in_bounded_batches_and_in_order(plane, packets, browser) -> None:
     heard = Heard()
     slot = plane.add_slot(browser.transport.id, VIDEO_SLOT, heard).id
