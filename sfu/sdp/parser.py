@@ -36,8 +36,8 @@ _HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*")
 _HASH_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 _MEDIA_PREFIXES = frozenset({"a=rtpma", "a=fmtp:", "a=rtcp-", "a=extma"})
 _DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
-# Browsers offer 4 or 5 (sent or received, audio or video). 128 that all differ would hold up the event loop for
-# 100 ms, these 25.
+# Browsers offer 4 or 5 (sent or received, audio or video). 128 that all differ would hold up the event loop
+# for 100 ms.
 _MAX_DIFFERENT = 32
 _MAX_FORMATS = 128  # there are no more payload types
 
