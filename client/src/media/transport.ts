@@ -1,0 +1,150 @@
+/**
+ * The media path to the server: one RTCPeerConnection, negotiated once, with one offer.
+ *
+ * The offer holds send lines for microphone, camera, screen and screen audio (idle until a track
+ * is put on them) and receive-only slots; what a slot shows changes without renegotiation.
+ * Offers go out and answers come in as text; who carries them is not known here, nor is the DOM.
+ */
+import type { OfferedTrack, TrackSource } from "../protocol/index.ts";
+
+export const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen_audio"];
+
+export interface TransportOptions {
+  videoSlots: number;
+  audioSlots: number;
+  create?: (configuration: RTCConfiguration) => RTCPeerConnection;
+}
+
+export type PathState = "connecting" | "connected" | "disconnected" | "failed";
+
+/**
+ * High to low: Chromium drops the last entries of a small picture, so the best layer must be first.
+ * The bitrates are what VP8 needs at 720p, 360p and 180p.
+ */
+const CAMERA_ENCODINGS: RTCRtpEncodingParameters[] = [
+  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
+  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
+  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
+];
+const SCREEN_ENCODINGS: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_500_000, maxFramerate: 30 }];
+
+export class MediaTransport {
+  readonly #link: RTCPeerConnection;
+  readonly #sends: Record<TrackSource, RTCRtpTransceiver>;
+  readonly #slots: RTCRtpTransceiver[];
+  readonly #sending = new Map<TrackSource, MediaStreamTrack | null>();
+  readonly #streams = new Map<string, MediaStream>();
+  #prepared: Promise<string> | null = null;
+  #onState: ((state: PathState) => void) | null = null;
+
+  constructor(options: TransportOptions) {
+    const create = options.create ?? ((configuration) => new RTCPeerConnection(configuration));
+    this.#link = create({ iceServers: [], bundlePolicy: "max-bundle" });
+    this.#sends = {
+      microphone: this.#addSend("audio"),
+      camera: this.#addSend("video", CAMERA_ENCODINGS),
+      screen: this.#addSend("video", SCREEN_ENCODINGS),
+      screen_audio: this.#addSend("audio"),
+    };
+    this.#slots = [
+      ...this.#addSlots("video", options.videoSlots),
+      ...this.#addSlots("audio", options.audioSlots),
+    ];
+    this.#link.onconnectionstatechange = () => this.#stateChanged();
+  }
+
+  set onState(listener: ((state: PathState) => void) | null) {
+    this.#onState = listener;
+  }
+
+  /**
+   * The offer, made and set once. Own candidates are not waited for: the server is ICE-lite and
+   * learns them from our checks, so a join need not pay for gathering.
+   */
+  prepare(): Promise<string> {
+    this.#prepared ??= this.#offer();
+    return this.#prepared;
+  }
+
+  async accept(answer: string): Promise<void> {
+    await this.#link.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  /** A new offer with new ICE credentials, after the path was lost. */
+  restart(): Promise<string> {
+    this.#link.restartIce();
+    return this.#offer();
+  }
+
+  /** What each send line of the offer is for. */
+  offered(isLive: (source: TrackSource) => boolean): OfferedTrack[] {
+    return SOURCES.map((source) => ({
+      mid: this.#sends[source].mid ?? "",
+      source,
+      live: isLive(source),
+    }));
+  }
+
+  async send(source: TrackSource, track: MediaStreamTrack | null): Promise<void> {
+    // `sender.track` lags behind queued replacements, so what was last asked for is remembered.
+    if ((this.#sending.get(source) ?? null) === track) return;
+    this.#sending.set(source, track);
+    await this.#sends[source].sender.replaceTrack(track);
+  }
+
+  /** What arrives on a receive line; the same object for as long as the transport lives. */
+  stream(mid: string): MediaStream | null {
+    const known = this.#streams.get(mid);
+    if (known) return known;
+    const slot = this.#slots.find((transceiver) => transceiver.mid === mid);
+    if (!slot) return null;
+    const stream = new MediaStream([slot.receiver.track]);
+    this.#streams.set(mid, stream);
+    return stream;
+  }
+
+  stats(): Promise<RTCStatsReport> {
+    return this.#link.getStats();
+  }
+
+  close(): void {
+    this.#link.onconnectionstatechange = null;
+    this.#onState = null;
+    this.#link.close();
+  }
+
+  #addSend(kind: "audio" | "video", sendEncodings?: RTCRtpEncodingParameters[]): RTCRtpTransceiver {
+    const init: RTCRtpTransceiverInit = { direction: "sendonly" };
+    return this.#link.addTransceiver(kind, sendEncodings ? { ...init, sendEncodings } : init);
+  }
+
+  #addSlots(kind: "audio" | "video", count: number): RTCRtpTransceiver[] {
+    return Array.from({ length: count }, () => this.#link.addTransceiver(kind, { direction: "recvonly" }));
+  }
+
+  async #offer(): Promise<string> {
+    const offer = await this.#link.createOffer();
+    await this.#link.setLocalDescription(offer);
+    return offer.sdp ?? "";
+  }
+
+  #stateChanged(): void {
+    switch (this.#link.connectionState) {
+      case "new":
+      case "connecting":
+        this.#onState?.("connecting");
+        return;
+      case "connected":
+        this.#onState?.("connected");
+        return;
+      case "disconnected":
+        this.#onState?.("disconnected");
+        return;
+      case "failed":
+        this.#onState?.("failed");
+        return;
+      case "closed":
+        return;
+    }
+  }
+}
