@@ -76,8 +76,8 @@ function drawRoom(c: CanvasRenderingContext2D, seed: number): void {
 }
 
 function drawPerson(c: CanvasRenderingContext2D, seed: number): void {
-  const skin = pick(SKINS, seed * 7 + 2);
-  const hair = pick(HAIR, seed * 3 + 1);
+  const skin = pick(SKINS, seed * 5 + (seed >> 1));
+  const hair = pick(HAIR, seed + (seed >> 2));
   const isLong = seed % 2 === 0;
   c.fillStyle = hair;
   if (isLong) ellipse(c, 0, -190, 84, 120);

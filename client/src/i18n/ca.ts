@@ -9,7 +9,6 @@ export const ca: Messages = {
   tagline: "Videotrucades al teu navegador",
   landingText: "Sense instal·lar res i sense compte. Comença una reunió i comparteix-ne l’enllaç.",
   newMeeting: "Reunió nova",
-  orEnterName: "o escriu el nom d’una reunió",
   meetingName: "Nom de la reunió",
   go: "Continua",
   badMeetingName: "Fes servir lletres, xifres, guions i guions baixos, 64 com a màxim.",
@@ -83,7 +82,6 @@ export const ca: Messages = {
   copyFailed: "No s’ha pogut copiar l’enllaç.",
   meetingLink: "Enllaç de la reunió",
 
-  layout: "Disposició",
   layoutGrid: "Quadrícula",
   layoutSpeaker: "Orador",
   fullScreen: "Pantalla completa",

@@ -8,7 +8,6 @@ export const en = {
   tagline: "Video meetings in your browser",
   landingText: "Nothing to install and no account. Start a meeting and share its link.",
   newMeeting: "New meeting",
-  orEnterName: "or enter a meeting name",
   meetingName: "Meeting name",
   go: "Continue",
   badMeetingName: "Use letters, digits, hyphens and underscores, at most 64.",
@@ -82,7 +81,6 @@ export const en = {
   copyFailed: "The link could not be copied.",
   meetingLink: "Meeting link",
 
-  layout: "Layout",
   layoutGrid: "Grid",
   layoutSpeaker: "Speaker",
   fullScreen: "Full screen",

@@ -9,7 +9,6 @@ export const es: Messages = {
   tagline: "Videollamadas en tu navegador",
   landingText: "Sin instalar nada y sin cuenta. Empieza una reunión y comparte su enlace.",
   newMeeting: "Nueva reunión",
-  orEnterName: "o escribe el nombre de una reunión",
   meetingName: "Nombre de la reunión",
   go: "Continuar",
   badMeetingName: "Usa letras, cifras, guiones y guiones bajos, 64 como máximo.",
@@ -83,7 +82,6 @@ export const es: Messages = {
   copyFailed: "No se ha podido copiar el enlace.",
   meetingLink: "Enlace de la reunión",
 
-  layout: "Disposición",
   layoutGrid: "Cuadrícula",
   layoutSpeaker: "Orador",
   fullScreen: "Pantalla completa",

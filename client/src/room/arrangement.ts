@@ -5,12 +5,16 @@
 import type { Participant, Tile } from "../protocol/index.ts";
 import {
   floatingRect,
+  GAP,
   gridCapacity,
   gridRects,
+  PAGER_HEIGHT,
+  type Point,
   paginate,
   type Rect,
   type Size,
   stageRects,
+  withoutPager,
 } from "./layout.ts";
 import { ownerOf, type RoomState, trackOf } from "./state.ts";
 
@@ -40,6 +44,8 @@ export interface Arrangement {
   tiles: PlacedTile[];
   page: number;
   pages: number;
+  /** Where the page buttons stand (top centre), if there is more than one page. */
+  pager: Point | null;
 }
 
 export interface View {
@@ -112,7 +118,7 @@ export function arrange(state: RoomState, view: View): Arrangement {
 
 /** How many tiles the first page of the grid holds. */
 export function pageSize(view: View): number {
-  return gridCapacity(view.area, view.slots);
+  return gridCapacity(withoutPager(view.area), view.slots);
 }
 
 /** What to ask of the server: the stage first, sizes in device pixels, nothing of oneself. */
@@ -164,17 +170,19 @@ function stagedSubject(subjects: Subject[], view: View): Subject | null {
 
 function arrangeStage(staged: Subject, subjects: Subject[], view: View): Arrangement {
   const others = subjects.filter((each) => each !== staged);
-  const rects = stageRects(others.length, view.area);
   // One slot is the stage's.
-  const perPage = Math.min(rects.capacity, Math.max(1, view.slots - 1));
-  const { items, page, pages } = paginate(others, view.page, perPage);
-  const shown = stageRects(items.length, view.area);
-  const tiles: PlacedTile[] = [{ subject: staged, rect: shown.stage, place: "stage" }];
-  for (const [index, each] of items.entries()) {
-    const rect = shown.strip[index];
-    if (rect) tiles.push({ subject: each, rect, place: "strip" });
-  }
-  return { tiles, page, pages };
+  const most = Math.max(1, view.slots - 1);
+  const roomy = stageRects(others.length, view.area);
+  const isPaged = others.length > Math.min(roomy.capacity, most);
+  const perPage = isPaged ? stageRects(others.length, view.area, { isPaged }).capacity : roomy.capacity;
+  const { items, page, pages } = paginate(others, view.page, Math.min(perPage, most));
+  const shown = stageRects(items.length, view.area, { isPaged });
+  return {
+    tiles: [{ subject: staged, rect: shown.stage, place: "stage" }, ...placed(items, shown.strip, "strip")],
+    page,
+    pages,
+    pager: isPaged ? shown.pager : null,
+  };
 }
 
 function arrangeGrid(subjects: Subject[], view: View): Arrangement {
@@ -182,25 +190,26 @@ function arrangeGrid(subjects: Subject[], view: View): Arrangement {
   const others = subjects.filter(({ isSelf }) => !isSelf);
   const [only] = others;
   if (self && only && others.length === 1) return arrangePair(self, only, view.area);
-  const { items, page, pages } = paginate(subjects, view.page, pageSize(view));
-  const rects = gridRects(items.length, view.area);
-  const tiles: PlacedTile[] = [];
-  for (const [index, each] of items.entries()) {
-    const rect = rects[index];
-    if (rect) tiles.push({ subject: each, rect, place: "grid" });
-  }
-  return { tiles, page, pages };
+  const isPaged = subjects.length > gridCapacity(view.area, view.slots);
+  const area = isPaged ? withoutPager(view.area) : view.area;
+  const { items, page, pages } = paginate(subjects, view.page, gridCapacity(area, view.slots));
+  const pager = isPaged ? { x: view.area.width / 2, y: view.area.height - PAGER_HEIGHT + GAP } : null;
+  return { tiles: placed(items, gridRects(items.length, area), "grid"), page, pages, pager };
 }
 
 function arrangePair(self: Subject, other: Subject, area: Size): Arrangement {
-  const [rect] = gridRects(1, area);
-  if (!rect) return { tiles: [], page: 0, pages: 1 };
-  return {
-    tiles: [
-      { subject: other, rect, place: "grid" },
-      { subject: self, rect: floatingRect(area), place: "floating" },
-    ],
-    page: 0,
-    pages: 1,
-  };
+  const tiles = [
+    ...placed([other], gridRects(1, area), "grid"),
+    ...placed([self], [floatingRect(area)], "floating"),
+  ];
+  return { tiles, page: 0, pages: 1, pager: null };
+}
+
+function placed(subjects: readonly Subject[], rects: readonly Rect[], place: Place): PlacedTile[] {
+  const tiles: PlacedTile[] = [];
+  for (const [index, each] of subjects.entries()) {
+    const rect = rects[index];
+    if (rect) tiles.push({ subject: each, rect, place });
+  }
+  return tiles;
 }

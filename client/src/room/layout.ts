@@ -7,16 +7,23 @@ export interface Size {
   height: number;
 }
 
-export interface Rect extends Size {
+export interface Point {
   x: number;
   y: number;
 }
 
+export interface Rect extends Size, Point {}
+
 export const GAP = 8;
+/** The page buttons, and the space above them. */
+export const PAGER_HEIGHT = 48;
 /** Wide cameras may be cropped to a square on an upright phone, and never get wider than 16:9. */
 const WIDEST = 16 / 9;
 const NARROWEST = 0.85;
+/** One person alone may fill the whole of an upright phone. */
+const NARROWEST_ALONE = 9 / 16;
 /** Below this a face is no longer worth a tile. */
+const NARROW_STRIP = 144;
 const SMALLEST = { width: 132, height: 96 };
 
 /** Rectangles for `count` equal tiles, as large as they can be, the last row centred. */
@@ -44,17 +51,29 @@ export function gridCapacity(area: Size, most: number, gap = GAP): number {
   return Math.max(1, Math.min(most, columns * rows));
 }
 
+export interface StageOptions {
+  /** Leave room for the page buttons. */
+  isPaged?: boolean;
+}
+
 export interface StageRects {
   stage: Rect;
   strip: Rect[];
   /** How many tiles the strip has room for. */
   capacity: number;
+  /** Where page buttons would stand, top centre. */
+  pager: Point;
 }
 
 /** One large tile, the others in a strip: beside it on wide screens, below it on upright ones. */
-export function stageRects(others: number, area: Size, gap = GAP): StageRects {
+export function stageRects(others: number, area: Size, options: StageOptions = {}): StageRects {
   const isUpright = area.width < area.height * 1.1;
-  return isUpright ? stageAboveStrip(others, area, gap) : stageBesideStrip(others, area, gap);
+  return isUpright ? stageAboveStrip(others, area, options) : stageBesideStrip(others, area, options);
+}
+
+/** What is left for tiles where the page buttons stand at the bottom. */
+export function withoutPager(area: Size): Size {
+  return { width: area.width, height: Math.max(0, area.height - PAGER_HEIGHT) };
 }
 
 /** The own picture in a corner, when there is only one other person to look at. */
@@ -84,49 +103,65 @@ function bestGrid(count: number, area: Size, gap: number): { columns: number; ti
   let best = { columns: 1, tile: { width: 0, height: 0 } };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
-    const tile = largestIn(
-      (area.width - gap * (columns - 1)) / columns,
-      (area.height - gap * (rows - 1)) / rows,
-    );
+    const cell = {
+      width: (area.width - gap * (columns - 1)) / columns,
+      height: (area.height - gap * (rows - 1)) / rows,
+    };
+    const tile = largestIn(cell, count === 1 ? NARROWEST_ALONE : NARROWEST);
     if (tile.width * tile.height > best.tile.width * best.tile.height) best = { columns, tile };
   }
   return best;
 }
 
 /** The largest tile inside a cell whose shape a camera picture can take. */
-function largestIn(width: number, height: number): Size {
+function largestIn({ width, height }: Size, narrowest: number): Size {
   if (width <= 0 || height <= 0) return { width: 0, height: 0 };
   if (width / height > WIDEST) return { width: height * WIDEST, height };
-  if (width / height < NARROWEST) return { width, height: width / NARROWEST };
+  if (width / height < narrowest) return { width, height: width / narrowest };
   return { width, height };
 }
 
-function stageBesideStrip(others: number, area: Size, gap: number): StageRects {
-  if (others === 0) return { stage: rounded({ x: 0, y: 0, ...area }), strip: [], capacity: 0 };
-  const width = Math.min(240, Math.max(140, area.width * 0.18));
-  const height = (width * 9) / 16;
-  const capacity = Math.max(1, Math.floor((area.height + gap) / (height + gap)));
+function stageBesideStrip(others: number, area: Size, { isPaged = false }: StageOptions): StageRects {
+  const forStrip = isPaged ? withoutPager(area) : area;
+  // Rather narrower pictures than a second page, down to what is still a face.
+  const widest = Math.min(240, Math.max(NARROW_STRIP, area.width * 0.18));
+  const fitting = ((forStrip.height - (others - 1) * GAP) / Math.max(1, others)) * WIDEST;
+  const width = Math.min(widest, Math.max(NARROW_STRIP, fitting));
+  const height = width / WIDEST;
+  const capacity = Math.max(1, Math.floor((forStrip.height + GAP) / (height + GAP)));
   const shown = Math.min(others, capacity);
-  const top = (area.height - shown * height - (shown - 1) * gap) / 2;
+  const top = (forStrip.height - shown * height - (shown - 1) * GAP) / 2;
+  const x = area.width - width;
   const strip = Array.from({ length: shown }, (_, index) =>
-    rounded({ x: area.width - width, y: top + index * (height + gap), width, height }),
+    rounded({ x, y: top + index * (height + GAP), width, height }),
   );
-  const stage = rounded({ x: 0, y: 0, width: area.width - width - gap, height: area.height });
-  return { stage, strip, capacity };
+  const stageWidth = others === 0 ? area.width : x - GAP;
+  return {
+    stage: rounded({ x: 0, y: 0, width: stageWidth, height: area.height }),
+    strip,
+    capacity,
+    pager: { x: x + width / 2, y: area.height - PAGER_HEIGHT + GAP },
+  };
 }
 
-function stageAboveStrip(others: number, area: Size, gap: number): StageRects {
-  if (others === 0) return { stage: rounded({ x: 0, y: 0, ...area }), strip: [], capacity: 0 };
-  const height = Math.min(150, Math.max(84, area.height * 0.18));
-  const width = Math.min((height * 4) / 3, (area.width - gap) / 2);
-  const capacity = Math.max(1, Math.floor((area.width + gap) / (width + gap)));
+function stageAboveStrip(others: number, area: Size, { isPaged = false }: StageOptions): StageRects {
+  const forTiles = isPaged ? withoutPager(area) : area;
+  const height = Math.min(150, Math.max(84, forTiles.height * 0.16));
+  const width = Math.min((height * 4) / 3, (area.width - 2 * GAP) / 3);
+  const capacity = Math.max(1, Math.floor((area.width + GAP) / (width + GAP)));
   const shown = Math.min(others, capacity);
-  const left = (area.width - shown * width - (shown - 1) * gap) / 2;
-  const y = area.height - height;
+  const left = (area.width - shown * width - (shown - 1) * GAP) / 2;
+  const y = forTiles.height - height;
   const strip = Array.from({ length: shown }, (_, index) =>
-    rounded({ x: left + index * (width + gap), y, width, height }),
+    rounded({ x: left + index * (width + GAP), y, width, height }),
   );
-  return { stage: rounded({ x: 0, y: 0, width: area.width, height: y - gap }), strip, capacity };
+  const stageHeight = others === 0 ? area.height : y - GAP;
+  return {
+    stage: rounded({ x: 0, y: 0, width: area.width, height: stageHeight }),
+    strip,
+    capacity,
+    pager: { x: area.width / 2, y: area.height - PAGER_HEIGHT + GAP },
+  };
 }
 
 function rounded(rect: Rect): Rect {

@@ -16,7 +16,7 @@ import { RequestRefused } from "../signal/errors.ts";
 import { Store, unreachable } from "../store.ts";
 import type { Call, CallState, EndReason, JoinProblem, Notice } from "./call.ts";
 import { noticeOf } from "./notices.ts";
-import { PathKeeper } from "./path.ts";
+import { PathKeeper, type Remedy } from "./path.ts";
 import { fromJoined, reduce, withSlots } from "./state.ts";
 
 export interface SessionOptions {
@@ -123,7 +123,7 @@ export class RoomSession implements Call {
   /** The device changed networks or woke up: mend at once instead of waiting for timeouts. */
   networkChanged(): void {
     this.#attached?.signal.hurry();
-    if (this.#attached) this.#attached.path.restartNow();
+    this.#attached?.path.networkChanged();
   }
 
   #makeReady(): { transport: MediaTransport; signal: SignalClient } {
@@ -140,7 +140,7 @@ export class RoomSession implements Call {
   async #attach(): Promise<void> {
     const { transport, signal } = this.#makeReady();
     this.#ready = null;
-    const publisher = new Publisher(this.capture, transport, (source, live) => this.#setTrack(source, live));
+    const publisher = this.#publish(transport);
     const attempt = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(JOIN_TIMEOUT_MS)]);
     try {
       const sdp = await transport.prepare();
@@ -168,8 +168,7 @@ export class RoomSession implements Call {
 
   #adopt(joined: Joined, parts: Omit<Attachment, "path">): void {
     const path = new PathKeeper({
-      restart: () => void this.#restartPath(),
-      rejoin: () => void this.#rejoin(),
+      mend: (remedy) => void this.#mend(remedy),
       onBroken: (isBroken) => {
         this.#isPathBroken = isBroken;
         this.#showPhase();
@@ -234,7 +233,7 @@ export class RoomSession implements Call {
     this.state.patch({ room: reduce(room, event) });
     switch (event.type) {
       case "media_restart_needed":
-        this.#attached?.path.restartNow();
+        this.#attached?.path.lostByServer();
         break;
       case "ended":
         this.#endedByServer(event.reason);
@@ -285,22 +284,53 @@ export class RoomSession implements Call {
     void this.#ask({ type: "set_track", source, live });
   }
 
-  async #restartPath(): Promise<void> {
+  async #mend(remedy: Remedy): Promise<void> {
     const attached = this.#attached;
     if (!attached) return;
-    const { transport, signal, publisher } = attached;
     try {
-      const sdp = await transport.restart();
-      const tracks = transport.offered((source) => publisher.isLive(source));
-      const answer = await signal.request({ type: "offer", sdp, tracks }, this.#ending.signal);
-      if (answer.type !== "answer" || attached !== this.#attached) return;
-      await transport.accept(answer.sdp);
-      const { room } = this.state.get();
-      if (room) this.state.patch({ room: withSlots(room, answer.video_slots, answer.audio_mids) });
+      switch (remedy) {
+        case "restart":
+          await this.#offerAgain(attached.transport, await attached.transport.restart(), attached);
+          return;
+        case "replace":
+          await this.#replaceTransport(attached);
+          return;
+        case "rejoin":
+          await this.#rejoin();
+          return;
+      }
     } catch (error) {
-      // The path keeper tries again, or gives the transport up.
-      console.warn("media restart:", error);
+      if (attached !== this.#attached || this.#ending.signal.aborted) return;
+      console.warn("media:", remedy, error);
+      // Only a refusal is final; a lost connection resumes, or expires and ends this attachment.
+      if (error instanceof RequestRefused) attached.path.refused();
     }
+  }
+
+  /** The server forgot the old transport; the session, its tracks and its chat live on. */
+  async #replaceTransport(attached: Attachment): Promise<void> {
+    const transport = this.#options.openTransport();
+    const publisher = this.#publish(transport);
+    attached.publisher.close();
+    attached.transport.close();
+    attached.transport = transport;
+    attached.publisher = publisher;
+    transport.onState = (state) => attached.path.onState(state);
+    await this.#offerAgain(transport, await transport.prepare(), attached);
+  }
+
+  async #offerAgain(transport: MediaTransport, sdp: string, attached: Attachment): Promise<void> {
+    const tracks = transport.offered((source) => attached.publisher.isLive(source));
+    const answer = await attached.signal.request({ type: "offer", sdp, tracks }, this.#ending.signal);
+    if (answer.type !== "answer" || attached !== this.#attached) return;
+    await transport.accept(answer.sdp);
+    const { room } = this.state.get();
+    if (room) this.state.patch({ room: withSlots(room, answer.video_slots, answer.audio_mids) });
+    attached.signal.notify({ type: "set_view", tiles: this.#view });
+  }
+
+  #publish(transport: MediaTransport): Publisher {
+    return new Publisher(this.capture, transport, (source, live) => this.#setTrack(source, live));
   }
 
   /** The last resort: everything anew, with the same devices, until it works or hope is gone. */

@@ -53,7 +53,7 @@ export class Viewer {
       speaker: null,
     };
     this.state = new Store<ViewerState>({
-      arrangement: { tiles: [], page: 0, pages: 1 },
+      arrangement: { tiles: [], page: 0, pages: 1, pager: null },
       mode,
       pinned: null,
     });
@@ -110,7 +110,7 @@ export class Viewer {
     if (!room) return;
     const order = keepOrder(this.#view.order, subjectsOf(room));
     const speaker = speakerKey(room) ?? this.#view.speaker;
-    const isNewSpeaker = speaker !== null && speaker !== this.#view.speaker;
+    const isNewSpeaker = speaker !== null && speaker !== this.#view.speaker && this.#view.area.width > 0;
     this.#view = {
       ...this.#view,
       speaker,

@@ -1,8 +1,8 @@
 /** Shows that the microphone hears something. */
 import { html, type PropertyValues, type TemplateResult } from "lit";
-import { styleMap } from "lit/directives/style-map.js";
 import { type LevelMeter, openLevelMeter } from "../media/level.ts";
 import { PageElement } from "./element.ts";
+import { styles } from "./styles.ts";
 
 /** Fast enough to feel live; drawing each frame would cost more than it shows. */
 const EVERY_MS = 80;
@@ -44,7 +44,7 @@ export class LevelBar extends PageElement {
       aria-valuemax="100"
       aria-valuenow=${this.level}
     >
-      <div class="level-bar" style=${styleMap({ width: `${this.level}%` })}></div>
+      <div class="level-bar" ${styles({ width: `${this.level}%` })}></div>
     </div>`;
   }
 

@@ -53,41 +53,58 @@ export class PeoplePanel extends PageElement {
         : participant.role === "subscriber"
           ? w.viewer
           : "";
-    return html`<li class="person" data-person=${participant.id}>
+    const microphone = live(participant, "microphone");
+    const isSpeaking = microphone !== undefined && this.speaking.has(microphone.id);
+    return html`<li class="person ${isSpeaking ? "is-speaking" : ""}" data-person=${participant.id}>
       ${avatar(participant.id, participant.name)}
       <span class="person-text">
         <span class="person-name">${isSelf ? w.nameYou(participant.name) : participant.name}</span>
+        ${isSpeaking ? html`<span class="hidden">${w.speaking}</span>` : nothing}
         ${detail ? html`<span class="person-detail">${detail}</span>` : nothing}
       </span>
-      ${this.#marks(participant)} ${isSelf ? nothing : this.#actions(participant)}
+      ${this.#marks(participant)} ${this.#actions(participant)}
     </li>`;
   }
 
-  #marks(participant: Participant): TemplateResult | typeof nothing {
+  /** For a moderator the marks of what is live are the buttons that stop it. */
+  #marks(participant: Participant): TemplateResult {
+    const w = this.words;
+    const isSelf = participant.id === this.self;
     const microphone = live(participant, "microphone");
+    const video = live(participant, "screen") ?? live(participant, "camera");
+    const stop = (track: Track, label: string, name: IconName) =>
+      this.#action(name, label, { kind: "mute", track: track.id });
+    const canStop = this.isModerator && !isSelf;
+    return html`
+      ${
+        canStop && microphone
+          ? stop(microphone, w.muteSomeone(participant.name), "microphone")
+          : this.#microphoneMark(microphone)
+      }
+      ${
+        canStop && video
+          ? stop(video, w.stopVideoOf(participant.name), video.source === "screen" ? "screen" : "camera")
+          : html`<span class="person-mark">${icon(video ? "camera" : "cameraOff")}</span>`
+      }
+    `;
+  }
+
+  #microphoneMark(microphone: Track | undefined): TemplateResult {
     const w = this.words;
     if (!microphone) {
       return html`<span class="person-mark" role="img" aria-label=${w.microphoneOff}>${icon("microphoneOff")}</span>`;
     }
-    return this.speaking.has(microphone.id)
-      ? html`<span class="person-mark speaking" role="img" aria-label=${w.speaking}>${icon("microphone")}</span>`
-      : html`<span class="person-mark">${icon("microphone")}</span>`;
+    return html`<span class="person-mark">${icon("microphone")}</span>`;
   }
 
   #actions(participant: Participant): TemplateResult {
     const w = this.words;
-    const { name } = participant;
-    const microphone = live(participant, "microphone");
-    const video = live(participant, "screen") ?? live(participant, "camera");
+    const { id, name } = participant;
+    if (id === this.self)
+      return html`<span class="person-mark"></span>${this.isModerator ? html`<span class="person-mark"></span>` : nothing}`;
     return html`
-      ${this.#action("chat", w.messageSomeone(name), { kind: "message", participant: participant.id })}
-      ${
-        this.isModerator
-          ? html`${microphone ? this.#action("microphoneOff", w.muteSomeone(name), { kind: "mute", track: microphone.id }) : nothing}
-            ${video ? this.#action("cameraOff", w.stopVideoOf(name), { kind: "mute", track: video.id }) : nothing}
-            ${this.#action("remove", w.remove(name), { kind: "remove", participant })}`
-          : nothing
-      }
+      ${this.#action("chat", w.messageSomeone(name), { kind: "message", participant: id })}
+      ${this.isModerator ? this.#action("remove", w.remove(name), { kind: "remove", participant }) : nothing}
     `;
   }
 

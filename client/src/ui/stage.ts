@@ -1,13 +1,13 @@
 /** The pictures: places each tile where the arrangement says, and tells the viewer how much room there is. */
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
-import { styleMap } from "lit/directives/style-map.js";
-import type { PlacedTile } from "../room/arrangement.ts";
+import type { Arrangement, PlacedTile } from "../room/arrangement.ts";
 import type { Call } from "../room/call.ts";
 import { slotOf, trackOf } from "../room/state.ts";
 import type { Viewer } from "../room/viewer.ts";
 import { PageElement } from "./element.ts";
 import { icon } from "./icons.ts";
+import { styles } from "./styles.ts";
 import "./tile.ts";
 
 export class Stage extends PageElement {
@@ -43,8 +43,8 @@ export class Stage extends PageElement {
           ({ subject }) => subject.key,
           (tile) => this.#tile(tile),
         )}
+        ${this.#pager(arrangement)}
       </div>
-      ${arrangement.pages > 1 ? this.#pager(arrangement.page, arrangement.pages) : nothing}
     `;
   }
 
@@ -58,7 +58,7 @@ export class Stage extends PageElement {
     const { pinned } = this.viewer.state.get();
     return html`<meet-tile
       class="tile place-${place} ${isSpeaking && source === "camera" ? "is-speaking" : ""}"
-      style=${styleMap({
+      ${styles({
         width: `${rect.width}px`,
         height: `${rect.height}px`,
         transform: `translate(${rect.x}px, ${rect.y}px)`,
@@ -89,9 +89,11 @@ export class Stage extends PageElement {
     return this.#own;
   }
 
-  #pager(page: number, pages: number): TemplateResult {
+  #pager({ page, pages, pager }: Arrangement): TemplateResult | typeof nothing {
+    if (!pager) return nothing;
     const w = this.words;
-    return html`<nav class="pager" aria-label=${w.page(page + 1, pages)}>
+    const place = { left: `${pager.x}px`, top: `${pager.y}px` };
+    return html`<nav class="pager" aria-label=${w.page(page + 1, pages)} ${styles(place)}>
       <button class="round" aria-label=${w.previousPage} ?disabled=${page === 0} @click=${() => this.viewer.turnPage(-1)}>
         ${icon("left")}
       </button>

@@ -98,7 +98,8 @@ export class VideoTile extends PageElement {
   #label(): string {
     const w = this.words;
     if (this.source === "screen") return w.screenOf(this.name);
-    return this.isSelf ? w.nameYou(this.name) : this.name;
+    if (!this.isSelf) return this.name;
+    return this.place === "floating" ? w.you : w.nameYou(this.name);
   }
 
   #message(hasPicture: boolean): TemplateResult | typeof nothing {
