@@ -50,13 +50,16 @@ def write_answer(negotiated: Negotiated, local: LocalDescription) -> str:
     default = local.candidates[0] if local.candidates else None
     blocks: dict[int, list[str]] = {}
     candidates = _candidate_lines(local.candidates)
+    # In the first section of the bundle, as RFC 8843 has it, and in the last, since aiortc with
+    # `max-bundle` reads those of the last one only.
+    with_candidates = {accepted[0], accepted[-1]} if accepted else set()
     for section in negotiated.sections:
         if section.use == "rejected":
             lines += _rejected_lines(section)
             continue
         lines += _head_lines(section, default)
-        lines += candidates
-        candidates = []  # once, in the first section of the bundle
+        if section.mid in with_candidates:
+            lines += candidates
         lines += _stream_lines(section, local.slots.get(section.mid))
         lines += _rtp_lines(section, blocks)
     lines.append("")
