@@ -22,8 +22,13 @@ impl Ingress {
     pub(super) fn give_feedback(&mut self, now: Instant, receiver: usize) -> Option<Instant> {
         let mut rtcp = Vec::new();
         let layers = self.layers_of(receiver);
+        let next = self.notice_silence(now, &layers);
         let next = earlier(
+            next,
             self.report_reception(now, receiver, &layers, &mut rtcp),
+        );
+        let next = earlier(
+            next,
             self.report_bandwidth(now, receiver, &layers, &mut rtcp),
         );
         let next = earlier(
@@ -68,7 +73,6 @@ impl Ingress {
         if due > now {
             return Some(due);
         }
-        self.notice_silence(now, layers);
         let active = layers.iter().filter(|&&layer| self.layers[layer].is_active);
         let active: Vec<usize> = active.copied().collect();
         let mut blocks = Vec::with_capacity(active.len());
@@ -95,24 +99,35 @@ impl Ingress {
         next
     }
 
-    fn notice_silence(&mut self, now: Instant, layers: &[usize]) {
+    /// Video layers that carry no packets any longer; when the next may be one.
+    fn notice_silence(&mut self, now: Instant, layers: &[usize]) -> Option<Instant> {
+        let mut next = None;
         for &index in layers {
             let layer = &self.layers[index];
             let source = &self.sources[layer.source];
+            if !layer.is_active || !source.is_video() {
+                continue;
+            }
+            // The only layer may be a still screen.
             let has_others = source.layers.iter().any(|&other| {
+                let other_layer = &self.layers[other];
                 other != index
-                    && self.layers[other].is_active
-                    && !self.layers[other].is_silent(now, LAYER_SILENCE)
+                    && other_layer.is_active
+                    && other_layer.last_packet + LAYER_SILENCE > now
             });
             let silence = if has_others {
                 LAYER_SILENCE
             } else {
                 SOURCE_SILENCE
             };
-            if source.is_video() && layer.is_active && layer.is_silent(now, silence) {
+            let end = layer.last_packet + silence;
+            if end <= now {
                 self.deactivate(index);
+            } else {
+                next = earlier(next, Some(end));
             }
         }
+        next
     }
 
     fn report_bandwidth(

@@ -1,6 +1,6 @@
 //! The receive side of one layer: numbers, repair, liveness, counters.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::keyframes::KeyframeRequests;
 use super::nack::NackList;
@@ -95,9 +95,5 @@ impl Layer {
     pub(crate) fn begins_keyframe(&mut self, timestamp: u32, info: &PayloadInfo) -> bool {
         let looks_so = info.keyframe && info.frame_start;
         looks_so && self.keyframe_timestamp.replace(timestamp) != Some(timestamp)
-    }
-
-    pub(crate) fn is_silent(&self, now: Instant, silence: Duration) -> bool {
-        now.saturating_duration_since(self.last_packet) >= silence
     }
 }

@@ -1,0 +1,273 @@
+//! A switch is seamless: whatever crosses on the way in, the way out is one unbroken stream.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::collections::{BTreeMap, HashMap};
+
+use world::*;
+
+/// A small seeded generator.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[test]
+fn numbers_go_on_by_one_over_a_switch() {
+    let mut world = World::new();
+    let (one, two) = (world.peer(), world.peer());
+    let mut subscriber = world.peer();
+    let mut first = world.camera(1, &one, 1111);
+    let mut second = world.camera(2, &two, 2222);
+    world.video_slot(1, &subscriber);
+    world.show(1, 1);
+    let frame = first.frame(true, &[900, 900]);
+    world.send(&one, &frame);
+    world.advance_ms(40);
+    world.show(1, 2);
+    let frame = first.frame(false, &[900]);
+    world.send(&one, &frame);
+    world.advance_ms(40);
+    let frame = second.frame(false, &[900]);
+    world.send(&two, &frame);
+    let frame = second.frame(true, &[900, 900]);
+    world.send(&two, &frame);
+    let frame = first.frame(false, &[900]);
+    world.send(&one, &frame);
+
+    let got = world.receive_rtp(&mut subscriber);
+    let cameras: Vec<_> = got
+        .iter()
+        .map(|rtp| rtp.vp8().tag[..4] == 1111u32.to_be_bytes())
+        .collect();
+    assert_eq!(
+        cameras,
+        [true, true, true, false, false],
+        "the old one until the keyframe"
+    );
+    for pair in got.windows(2) {
+        assert_eq!(pair[1].index, pair[0].index + 1);
+    }
+    let (last, switched) = (&got[2], &got[3]);
+    assert_eq!(
+        switched.vp8().picture_id,
+        (last.vp8().picture_id + 1) & 0x7fff
+    );
+    assert_eq!(switched.vp8().tl0, last.vp8().tl0.wrapping_add(1));
+    let elapsed = switched
+        .header
+        .timestamp
+        .wrapping_sub(last.header.timestamp);
+    assert_eq!(elapsed, 40 * 90);
+}
+
+#[test]
+fn an_audio_slot_switches_at_once_on_the_20_ms_grid() {
+    let mut world = World::new();
+    let (one, two) = (world.peer(), world.peer());
+    let mut subscriber = world.peer();
+    let mut first = world.microphone(1, &one, 1111, None);
+    let mut second = world.microphone(2, &two, 2222, None);
+    world.audio_slot(1, &subscriber, None);
+    world.show(1, 1);
+    world.send(&one, &[first.packet(None)]);
+    world.send(&two, &[second.packet(None)]);
+    world.advance_ms(33);
+    world.show(1, 2);
+    world.send(&one, &[first.packet(None)]);
+    world.send(&two, &[second.packet(None)]);
+    let got = world.receive_rtp(&mut subscriber);
+    assert_eq!(got.len(), 3);
+    assert_eq!(got[2].index, got[1].index + 1);
+    assert!(got[2].header.marker, "a talkspurt begins");
+    let elapsed = got[2]
+        .header
+        .timestamp
+        .wrapping_sub(got[1].header.timestamp);
+    assert_eq!(elapsed % 960, 0);
+}
+
+/// A thousand switches between five cameras, with loss, reordering and padding-only packets
+/// on the way in.
+#[test]
+fn output_numbers_never_collide_and_every_hole_is_a_loss_upstream() {
+    for seed in 1..=3 {
+        random_switches(seed, 350);
+    }
+}
+
+fn random_switches(seed: u64, switches: usize) {
+    let mut dice = Dice(seed);
+    let mut world = World::seeded(seed);
+    let mut subscriber = world.peer();
+    world.video_slot(1, &subscriber);
+    let peers: Vec<_> = (0..5).map(|_| world.peer()).collect();
+    let mut cameras: Vec<_> = peers
+        .iter()
+        .zip(1..)
+        .map(|(peer, number)| world.camera(number, peer, number as u32 * 1111))
+        .collect();
+    // Tag of every packet to the number under which it came out, and what was lost.
+    let mut out: BTreeMap<u64, [u8; 8]> = BTreeMap::new();
+    let mut lost_on_the_way = 0;
+    let mut held: HashMap<usize, Sent> = HashMap::new();
+    let mut timestamps: BTreeMap<u64, u32> = BTreeMap::new();
+    for _ in 0..switches {
+        world.show(1, 1 + dice.below(5));
+        for _ in 0..1 + dice.below(4) {
+            for (index, peer) in peers.iter().enumerate() {
+                let is_keyframe = dice.below(3) == 0;
+                let sizes = vec![60; 1 + dice.below(4) as usize];
+                let mut packets = cameras[index].frame(is_keyframe, &sizes);
+                if dice.below(10) == 0 {
+                    let padding = Build {
+                        padding: 9,
+                        ..cameras[index].build(&[], false)
+                    };
+                    packets.push(padding.sent());
+                }
+                packets.extend(held.remove(&index));
+                if packets.len() > 2 && dice.below(4) == 0 {
+                    packets.swap(0, 1);
+                }
+                if dice.below(12) == 0 {
+                    packets.pop();
+                    lost_on_the_way += 1;
+                } else if dice.below(8) == 0 {
+                    held.insert(index, packets.pop().unwrap());
+                }
+                world.send(peer, &packets);
+            }
+            world.advance_ms(7);
+            for rtp in world.receive_rtp(&mut subscriber) {
+                let tag = if rtp.payload.is_empty() {
+                    [0; 8]
+                } else {
+                    rtp.vp8().tag
+                };
+                assert_eq!(
+                    out.insert(rtp.index, tag),
+                    None,
+                    "number {} used twice",
+                    rtp.index
+                );
+                timestamps.insert(rtp.index, rtp.header.timestamp);
+            }
+        }
+    }
+    let (first, last) = (*out.keys().next().unwrap(), *out.keys().last().unwrap());
+    let holes = (last - first + 1) as usize - out.len();
+    // A packet held back over a switch is a loss too; there is at most one a switch.
+    assert!(
+        holes <= lost_on_the_way + switches,
+        "{holes} holes, {lost_on_the_way} lost"
+    );
+    assert!(out.len() > switches * 3, "{} packets came out", out.len());
+    assert_holes_are_losses(&out);
+}
+
+/// Between two neighbours out of one camera's stretch the distance out is the distance in.
+fn assert_holes_are_losses(out: &BTreeMap<u64, [u8; 8]>) {
+    let mut seen: HashMap<[u8; 8], u64> = HashMap::new();
+    for (&index, &tag) in out.iter().filter(|(_, tag)| **tag != [0; 8]) {
+        assert_eq!(seen.insert(tag, index), None, "a packet came out twice");
+    }
+    for pair in out.iter().collect::<Vec<_>>().windows(2) {
+        let ((&before, one), (&after, two)) = (pair[0], pair[1]);
+        let is_same_frame = one[..6] == two[..6] && *one != [0; 8];
+        if is_same_frame {
+            let (one, two) = (tag_packet(one), tag_packet(two));
+            assert_eq!(after - before, two - one, "distance within a frame");
+        }
+    }
+}
+
+fn tag_packet(tag: &[u8; 8]) -> u64 {
+    u64::from(u16::from_be_bytes([tag[6], tag[7]]))
+}
+
+#[test]
+fn without_loss_there_are_no_holes_at_all() {
+    let mut dice = Dice(5);
+    let mut world = World::new();
+    let mut subscriber = world.peer();
+    world.video_slot(1, &subscriber);
+    let peers: Vec<_> = (0..4).map(|_| world.peer()).collect();
+    let mut cameras: Vec<_> = peers
+        .iter()
+        .zip(1..)
+        .map(|(peer, number)| world.camera(number, peer, number as u32 * 1111))
+        .collect();
+    let (mut next, mut picture_id, mut timestamp) = (None, None::<u16>, None::<u32>);
+    for _ in 0..1000 {
+        world.show(1, 1 + dice.below(4));
+        for (index, peer) in peers.iter().enumerate() {
+            let is_keyframe = dice.below(2) == 0;
+            let frame = cameras[index].frame(is_keyframe, &[50, 50]);
+            world.send(peer, &frame);
+            if dice.below(5) == 0 {
+                let padding = Build {
+                    padding: 9,
+                    ..cameras[index].build(&[], false)
+                }
+                .sent();
+                world.send(peer, &[padding]);
+            }
+        }
+        world.advance_ms(33);
+        for rtp in world.receive_rtp(&mut subscriber) {
+            let index = rtp.index;
+            assert_eq!(next.replace(index + 1).unwrap_or(index), index);
+            let id = rtp.vp8().picture_id;
+            let expected = match (picture_id, rtp.vp8().is_start) {
+                (Some(previous), true) => (previous + 1) & 0x7fff,
+                (Some(previous), false) => previous,
+                (None, _) => id,
+            };
+            assert_eq!(id, expected);
+            picture_id = Some(id);
+            let step = rtp
+                .header
+                .timestamp
+                .wrapping_sub(timestamp.unwrap_or(rtp.header.timestamp));
+            assert!(step < 90_000, "timestamps never go back: {step}");
+            timestamp = Some(rtp.header.timestamp);
+        }
+    }
+    assert!(next.is_some());
+}
+
+#[test]
+fn late_packets_from_before_the_switch_are_dropped() {
+    let mut world = World::new();
+    let (one, two) = (world.peer(), world.peer());
+    let mut subscriber = world.peer();
+    let mut first = world.camera(1, &one, 1111);
+    let mut second = world.camera(2, &two, 2222);
+    world.video_slot(1, &subscriber);
+    world.show(1, 1);
+    let mut old = first.frame(true, &[100, 100, 100]);
+    let late = old.remove(1);
+    world.send(&one, &old);
+    world.show(1, 2);
+    let early = second.frame(false, &[100]);
+    let frame = second.frame(true, &[100]);
+    world.send(&two, &frame);
+    world.send(&two, &early);
+    world.send(&one, &[late]);
+    let got = world.receive_rtp(&mut subscriber);
+    let first = got[0].index;
+    assert_eq!(
+        got.iter().map(|rtp| rtp.index - first).collect::<Vec<_>>(),
+        [0, 2, 3]
+    );
+}
