@@ -1,9 +1,10 @@
 //! Bytes over the last second, for snapshots.
 
-const BUCKETS: usize = 10;
+/// Ten whole ones for a second, and the one that is being filled.
+const BUCKETS: usize = 11;
 const BUCKET_MS: u64 = 100;
 
-/// Ten buckets of 100 ms; time is milliseconds since the router's start.
+/// Buckets of 100 ms; time is milliseconds since the router's start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meter {
     buckets: [u32; BUCKETS],
@@ -27,7 +28,7 @@ impl Meter {
         let now = now_ms / BUCKET_MS;
         let oldest = now.saturating_sub(BUCKETS as u64 - 1);
         let first_held = self.newest.saturating_sub(BUCKETS as u64 - 1);
-        (oldest.max(first_held)..=self.newest)
+        (oldest.max(first_held)..now.min(self.newest + 1))
             .map(|bucket| u64::from(self.buckets[bucket as usize % BUCKETS]))
             .sum::<u64>()
             * 8
@@ -45,7 +46,7 @@ mod tests {
             meter.add(now, 125);
         }
         assert_eq!(meter.bits_per_second(2950), 10_000);
-        assert_eq!(meter.bits_per_second(3450), 5_000);
+        assert_eq!(meter.bits_per_second(3450), 6_000);
         assert_eq!(meter.bits_per_second(9000), 0);
     }
 }

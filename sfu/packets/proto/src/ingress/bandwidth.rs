@@ -82,11 +82,11 @@ mod tests {
         }
         assert_eq!(bandwidth.take_due(start), Some(5_000_000));
         assert_eq!(bandwidth.take_due(start), None);
-        bandwidth.lost(51, 999);
+        bandwidth.lost(51, 1000);
         let told = bandwidth.take_due(start + INTERVAL).expect("due");
         assert!((1_700_000..1_900_000).contains(&told), "{told}");
         for _ in 0..100 {
-            bandwidth.lost(0, 999);
+            bandwidth.lost(0, 1000);
         }
         assert_eq!(bandwidth.take_due(start + INTERVAL * 2), Some(5_000_000));
     }

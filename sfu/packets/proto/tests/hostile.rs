@@ -1,0 +1,253 @@
+//! What must not happen, whatever comes: panics, growth, foreign packets forwarded, drops
+//! without a name.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use sfu_proto::command::SrtpProfile;
+use sfu_proto::drop::DropReason;
+use sfu_proto::event::Event;
+use sfu_proto::transmit::Path;
+use world::*;
+
+fn elsewhere() -> Path {
+    Path {
+        socket: 0,
+        local: None,
+        remote: "10.9.9.9:999".parse().unwrap(),
+    }
+}
+
+fn dtls(len: usize) -> Vec<u8> {
+    let mut record = vec![22, 254, 253];
+    record.resize(len, 0);
+    record
+}
+
+#[test]
+fn an_unknown_tuple_reaches_nothing_but_stun() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    let frame = camera.frame(true, &[300]);
+    let stolen = publisher.protect(&frame[0].packet, frame[0].index);
+    world.take_events();
+    world.deliver(
+        elsewhere(),
+        vec![stolen, dtls(100), vec![0x80, 200, 0, 1, 0, 0, 0, 0]],
+    );
+    assert_eq!(world.drops(DropReason::UnknownTuple), 3);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 0);
+    assert_eq!(world.take_events(), []);
+}
+
+#[test]
+fn replayed_and_mis_keyed_packets_are_not_forwarded() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let other = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    let frame = camera.frame(true, &[300]);
+    let good = publisher.protect(&frame[0].packet, frame[0].index);
+    let frame = camera.frame(false, &[300]);
+    let mis_keyed = other.protect(&frame[0].packet, frame[0].index);
+    world.deliver(
+        publisher.path,
+        vec![good.clone(), good.clone(), mis_keyed, good],
+    );
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 1);
+    assert_eq!(world.drops(DropReason::SrtpReplayed), 2);
+    assert_eq!(world.drops(DropReason::SrtpAuthentication), 1);
+}
+
+#[test]
+fn dtls_waits_in_a_bounded_queue_that_empties_as_it_is_read() {
+    let mut world = World::new();
+    let peer = world.stranger(SrtpProfile::AeadAes128Gcm, EXTENSIONS);
+    world.connect(&peer);
+    world.take_events();
+    let mut flood: Vec<_> = (0..100).map(|_| dtls(100)).collect();
+    let mut batch: Vec<_> = flood
+        .iter_mut()
+        .map(|data| sfu_proto::transmit::Datagram {
+            path: peer.path,
+            data,
+        })
+        .collect();
+    world.router.handle_datagrams(world.now, &mut batch);
+    assert_eq!(world.drops(DropReason::DtlsQueueFull), 36);
+    let waiting = std::iter::from_fn(|| world.router.poll_event()).count();
+    assert_eq!(waiting, 64);
+    world.deliver(peer.path, vec![dtls(100), dtls(2049)]);
+    let received = world
+        .take_events()
+        .into_iter()
+        .filter(|event| matches!(event, Event::DtlsReceived { .. }))
+        .count();
+    assert_eq!(received, 1);
+    assert_eq!(world.drops(DropReason::DtlsTooLarge), 1);
+}
+
+#[test]
+fn dtls_answers_leave_to_the_nominated_tuple() {
+    let mut world = World::new();
+    let mut peer = world.stranger(SrtpProfile::AeadAes128Gcm, EXTENSIONS);
+    let command = |world: &mut World, peer: &Peer| {
+        let (transport, datagram) = (peer.id, dtls(64));
+        world.command(sfu_proto::command::Command::SendDtls {
+            transport,
+            datagram,
+        });
+    };
+    command(&mut world, &peer);
+    assert_eq!(world.receive(&mut peer).other.len(), 0);
+    world.connect(&peer);
+    command(&mut world, &peer);
+    assert_eq!(world.receive(&mut peer).other, [dtls(64)]);
+}
+
+#[test]
+fn one_peer_may_send_64_streams() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    world.camera(1, &publisher, 1);
+    for ssrc in 1..=80 {
+        let mut camera = Camera::new(&publisher, ssrc, None, "v1");
+        let frame = camera.frame(true, &[60]);
+        world.send(&publisher, &frame);
+    }
+    let snapshot = world.router.snapshot(world.now);
+    assert_eq!(snapshot.sources[0].layers.len(), 64);
+    assert_eq!(world.drops(DropReason::TooManySsrcs), 16);
+}
+
+#[test]
+fn a_stream_of_no_m_line_is_a_counted_drop() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut camera = Camera::new(&publisher, 5, None, "nobody's");
+    let frame = camera.frame(true, &[60]);
+    world.send(&publisher, &frame);
+    assert_eq!(world.drops(DropReason::UnknownSsrc), 1);
+    let mut camera = world.camera(1, &publisher, 6);
+    let payload = camera.payload(0, true, 60);
+    let other = Build {
+        payload_type: 99,
+        ..camera.build(&payload, true)
+    }
+    .sent();
+    let known = camera.frame(true, &[60]);
+    world.send(&publisher, &known);
+    world.send(&publisher, &[other]);
+    assert_eq!(world.drops(DropReason::UnknownPayloadType), 1);
+}
+
+#[test]
+fn events_that_nobody_reads_are_bounded_and_counted() {
+    let start = std::time::Instant::now();
+    let mut config =
+        sfu_proto::router::RouterConfig::new(start, std::time::Duration::from_secs(1), 1);
+    config.event_capacity = 0;
+    let mut world = World::new();
+    world.router = sfu_proto::router::Router::new(config);
+    let peer = world.stranger(SrtpProfile::AeadAes128Gcm, EXTENSIONS);
+    world.connect(&peer);
+    let snapshot = world.router.snapshot(world.now);
+    assert_eq!(snapshot.events_dropped, 1);
+}
+
+/// Random plaintext under good keys gets past SRTP, and must not get further than parsers.
+#[test]
+fn no_bytes_of_an_authentic_peer_panic() {
+    let mut world = World::new();
+    let mut peer = world.peer();
+    let mut viewer = world.peer();
+    world.camera(1, &peer, 1);
+    world.microphone(2, &peer, 2, None);
+    world.video_slot(1, &viewer);
+    world.video_slot(2, &peer);
+    world.show(1, 1);
+    world.show(2, 1);
+    let mut state = 3u64;
+    let mut next = move || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) as u32
+    };
+    for round in 0..30_000u64 {
+        let len = 12 + next() as usize % 90;
+        let mut packet: Vec<u8> = (0..len).map(|_| next() as u8).collect();
+        if round % 3 == 0 {
+            packet[0] = 0x80 | packet[0] & 0x1f;
+            packet[1] = 200 + packet[1] % 8;
+            packet[2..4].copy_from_slice(&((next() % 12) as u16).to_be_bytes());
+            // Often enough it speaks of a slot that exists.
+            packet[8..12].copy_from_slice(&slot_ssrc(2).to_be_bytes());
+            world.send_rtcp(&mut peer, &packet);
+        } else {
+            packet[0] = 0x80 | packet[0] & 0x31;
+            packet[1] = packet[1] & 0x80 | [VP8, VP8_RTX, OPUS, 3][next() as usize % 4];
+            packet[2..4].copy_from_slice(&((round / 2) as u16).to_be_bytes());
+            packet[8..12].copy_from_slice(&(1 + next() % 3).to_be_bytes());
+            if sfu_proto::rtp::Header::parse(&packet).is_ok() {
+                world.send(
+                    &peer,
+                    &[Sent {
+                        packet,
+                        index: round / 2,
+                    }],
+                );
+            }
+        }
+        if round % 64 == 0 {
+            world.advance_ms(5);
+            world.take_events();
+            world.receive(&mut viewer);
+            world.mail.clear();
+        }
+    }
+}
+
+#[test]
+fn no_bytes_of_a_stranger_panic_and_every_datagram_is_counted() {
+    let mut world = World::new();
+    let peer = world.peer();
+    let mut state = 7u64;
+    let before: u64 = world
+        .router
+        .snapshot(world.now)
+        .drops
+        .iter()
+        .map(|(_, count)| count)
+        .sum();
+    for round in 0..20_000 {
+        let datagram: Vec<u8> = (0..round % 60)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(99991);
+                (state >> 56) as u8
+            })
+            .collect();
+        let path = if round % 2 == 0 {
+            peer.path
+        } else {
+            elsewhere()
+        };
+        world.deliver(path, vec![datagram]);
+    }
+    let snapshot = world.router.snapshot(world.now);
+    let drops: u64 = snapshot.drops.iter().map(|(_, count)| count).sum();
+    let passed_up = world
+        .take_events()
+        .into_iter()
+        .filter(|event| matches!(event, Event::DtlsReceived { .. }))
+        .count();
+    assert_eq!(drops - before + passed_up as u64, 20_000);
+}
