@@ -58,11 +58,13 @@ fn main() -> io::Result<()> {
     let _ = started.recv_timeout(LIFETIME);
 
     let received = Arc::new(Received::default());
+    let has_ended = Arc::new(AtomicBool::new(false));
     let sink = thread::spawn({
-        let (received, is_over) = (Arc::clone(&received), Arc::clone(&is_over));
-        move || drain(sockets, &received, &is_over)
+        let (received, has_ended) = (Arc::clone(&received), Arc::clone(&has_ended));
+        move || drain(sockets, &received, &has_ended)
     });
     let sent = Publisher::new(publisher)?.publish(gap, &is_over)?;
+    has_ended.store(true, Ordering::Relaxed);
     sink.join().map_err(|_| invalid("the sink panicked"))??;
     println!(
         "{{\"sent\": {sent}, \"received\": {}, \"decrypted\": {}, \"undecryptable\": {}}}",
@@ -229,7 +231,7 @@ struct Received {
 
 /// Receives without offload, so that the kernel must cut the server's runs, as it must for a
 /// device that cannot.
-fn drain(sockets: Vec<UdpSocket>, received: &Received, is_over: &AtomicBool) -> io::Result<()> {
+fn drain(sockets: Vec<UdpSocket>, received: &Received, has_ended: &AtomicBool) -> io::Result<()> {
     let key = key(1, true);
     let mut srtp =
         SrtpReceiver::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]).map_err(invalid)?;
@@ -248,8 +250,9 @@ fn drain(sockets: Vec<UdpSocket>, received: &Received, is_over: &AtomicBool) -> 
     }
     let mut events = Events::with_capacity(256);
     let mut buffer = [0; 2048];
-    while !is_over.load(Ordering::Relaxed) {
-        poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+    // Until the publisher has ended and nothing comes any more.
+    while !has_ended.load(Ordering::Relaxed) || !events.is_empty() {
+        poll.poll(&mut events, Some(Duration::from_millis(300)))?;
         for event in &events {
             let index = event.token().0;
             while let Ok(len) = sockets[index].recv(&mut buffer) {
