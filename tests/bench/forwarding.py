@@ -78,9 +78,9 @@ def measure(load: Path, slots: int, pattern: Pattern, seconds: float) -> Cost:
             stdin.write("go\n")
             stdin.flush()
             wait_until_all_flow(plane, slots)
-            start = plane.snapshot()
+            start, started_at = plane.snapshot(), time.monotonic()
             time.sleep(seconds)
-            end = plane.snapshot()
+            end, elapsed = plane.snapshot(), time.monotonic() - started_at
             added = resident_mebibytes() - before
             stdin.close()
             result = json.loads(stdout.readline())
@@ -93,8 +93,8 @@ def measure(load: Path, slots: int, pattern: Pattern, seconds: float) -> Cost:
         slots=slots,
         pattern=pattern,
         cpu_us_a_packet=cpu / packets * 1e6,
-        packets_a_second=packets / seconds,
-        worker_load=cpu / seconds,
+        packets_a_second=packets / elapsed,
+        worker_load=cpu / elapsed,
         lost=1 - result["received"] / (result["sent"] * slots),
         mebibytes_added=added,
         decrypted=result["decrypted"],
