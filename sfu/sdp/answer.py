@@ -50,15 +50,13 @@ def write_answer(negotiated: Negotiated, local: LocalDescription) -> str:
     default = local.candidates[0] if local.candidates else None
     blocks: dict[int, list[str]] = {}
     candidates = _candidate_lines(local.candidates)
-    # In the first section of the bundle, as RFC 8843 has it, and in the last, since aiortc with
-    # `max-bundle` reads those of the last one only.
-    with_candidates = {accepted[0], accepted[-1]} if accepted else set()
+    carriers = _carriers(negotiated)
     for section in negotiated.sections:
         if section.use == "rejected":
             lines += _rejected_lines(section)
             continue
         lines += _head_lines(section, default)
-        if section.mid in with_candidates:
+        if section.mid in carriers:
             lines += candidates
         lines += _stream_lines(section, local.slots.get(section.mid))
         lines += _rtp_lines(section, blocks)
@@ -92,6 +90,17 @@ def _candidate_lines(candidates: Sequence[Candidate]) -> list[str]:
         ),
         "a=end-of-candidates",
     ]
+
+
+def _carriers(negotiated: Negotiated) -> set[str]:
+    """Mids of the sections with candidates: the first of the bundle, where RFC 9429 §5.3.1 wants them.
+
+    And the last of each kind, because aiortc takes those of the last section that shares a transport.
+    Browsers overlook the repetition.
+    """
+    accepted = [section for section in negotiated.sections if section.use != "rejected"]
+    last = {section.kind: section.mid for section in accepted}
+    return {accepted[0].mid, *last.values()}
 
 
 def _rejected_lines(section: NegotiatedSection) -> list[str]:
