@@ -213,7 +213,6 @@ export class RoomSession implements Call {
         void this.#rejoin();
         return;
       case "idle":
-      case "connecting":
       case "closed":
         return;
       default:

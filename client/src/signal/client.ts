@@ -17,23 +17,15 @@ import type {
 } from "../protocol/index.ts";
 import { type BackoffOptions, backoffDelay, wait } from "./backoff.ts";
 import { RequestRefused, SignalLost } from "./errors.ts";
-
-/** The part of a WebSocket that is used here. */
-export interface Socket {
-  readonly readyState: number;
-  send(data: string): void;
-  close(code?: number, reason?: string): void;
-  onopen: ((event: Event) => void) | null;
-  onmessage: ((event: MessageEvent) => void) | null;
-  onclose: ((event: CloseEvent) => void) | null;
-  onerror: ((event: Event) => void) | null;
-}
+import { Heartbeat } from "./heartbeat.ts";
+import { PendingRequests } from "./requests.ts";
+import { dial, OPEN, type OpenSocket, type Socket } from "./socket.ts";
 
 /**
  * `resuming`: cut, and being mended. `expired`: the server no longer knows the session.
  * `closed`: over, on purpose.
  */
-export type SignalState = "idle" | "connecting" | "open" | "resuming" | "expired" | "closed";
+export type SignalState = "idle" | "open" | "resuming" | "expired" | "closed";
 
 export interface SignalListener {
   onSignalState(state: SignalState): void;
@@ -44,7 +36,7 @@ export interface SignalListener {
 
 export interface SignalOptions {
   url: string;
-  openSocket?: (url: string) => Socket;
+  openSocket?: OpenSocket;
   backoff?: BackoffOptions;
   now?: () => number;
 }
@@ -52,34 +44,20 @@ export interface SignalOptions {
 /** The server keeps a cut session for 30 s; it may notice the cut later than we do. */
 const GRACE_MS = 32_000;
 const CONNECT_TIMEOUT_MS = 6_000;
-const CHECK_EVERY_MS = 2_500;
-/** Middleboxes forget idle connections after 30 s or more; a dead network shows within a few seconds. */
-const PING_AFTER_MS = 8_000;
-const PONG_WITHIN_MS = 5_000;
-const OPEN = 1;
-
-interface Pending {
-  message: ClientMessage;
-  resolve(reply: ServerReply): void;
-  reject(reason: unknown): void;
-}
 
 export class SignalClient {
   readonly #url: string;
-  readonly #openSocket: (url: string) => Socket;
+  readonly #openSocket: OpenSocket;
   readonly #backoff: BackoffOptions;
   readonly #now: () => number;
-  readonly #pending = new Map<number, Pending>();
+  readonly #requests = new PendingRequests();
+  readonly #heartbeat: Heartbeat;
   #listener: SignalListener | null = null;
   #state: SignalState = "idle";
   #socket: Socket | null = null;
   #connecting: Promise<void> | null = null;
   #session: string | null = null;
   #lastSeq = 0;
-  #nextId = 1;
-  #heardAt = 0;
-  #pingedAt: number | null = null;
-  #checking: ReturnType<typeof setInterval> | null = null;
   #hurry: (() => void) | null = null;
 
   constructor(options: SignalOptions) {
@@ -87,6 +65,10 @@ export class SignalClient {
     this.#openSocket = options.openSocket ?? ((url) => new WebSocket(url));
     this.#backoff = options.backoff ?? { firstMs: 300, maxMs: 4_000, jitter: 0.5 };
     this.#now = options.now ?? (() => performance.now());
+    this.#heartbeat = new Heartbeat(
+      { ping: () => this.#send({ type: "ping" }), onSilence: () => this.#dropDead() },
+      this.#now,
+    );
   }
 
   get state(): SignalState {
@@ -104,23 +86,20 @@ export class SignalClient {
 
   async join(request: JoinRequest, signal?: AbortSignal): Promise<Joined> {
     await abortable(this.#connect(), signal);
-    const reply = await this.#ask(request, signal);
-    if (reply.type !== "joined") throw new SignalLost(`unexpected reply: ${reply.type}`);
-    this.#begin(reply);
-    return reply;
+    const joined = expectJoined(await this.#ask(request, signal));
+    this.#begin(joined);
+    return joined;
   }
 
   /** Sends a request; while the connection is being mended the request waits. */
   request(request: Request, signal?: AbortSignal): Promise<ServerReply> {
-    if (this.#state === "expired" || this.#state === "closed") {
-      return Promise.reject(new SignalLost("not connected"));
-    }
+    if (this.#session === null || this.#isOver()) return Promise.reject(new SignalLost("not connected"));
     return this.#ask(request, signal);
   }
 
   /** Sends what nobody answers; dropped while the connection is cut. */
   notify(message: Notification): void {
-    if (this.#session !== null && this.#state === "open") this.#send(message);
+    if (this.#state === "open") this.#send(message);
   }
 
   /** The network came back: do not wait for the next attempt. */
@@ -130,43 +109,26 @@ export class SignalClient {
 
   /** Says goodbye and ends. */
   leave(): void {
+    if (this.#isOver()) return;
     this.notify({ type: "leave" });
     this.#finish("closed");
+  }
+
+  #isOver(): boolean {
+    return this.#state === "expired" || this.#state === "closed";
   }
 
   #begin(joined: Joined): void {
     this.#session = joined.session;
     this.#lastSeq = joined.seq;
+    this.#heartbeat.start();
     this.#setState("open");
-    this.#checking ??= setInterval(() => this.#check(), CHECK_EVERY_MS);
   }
 
   #ask(request: Request | JoinRequest, signal?: AbortSignal): Promise<ServerReply> {
-    const message = { ...request, id: this.#nextId++ } as ClientMessage & { id: number };
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
-      const abort = () => {
-        this.#pending.delete(message.id);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener("abort", abort, { once: true });
-      const settle = () => signal?.removeEventListener("abort", abort);
-      this.#pending.set(message.id, {
-        message,
-        resolve: (reply) => {
-          settle();
-          resolve(reply);
-        },
-        reject: (reason) => {
-          settle();
-          reject(reason);
-        },
-      });
-      if (this.#state !== "resuming") this.#send(message);
-    });
+    const { message, reply } = this.#requests.open(request, signal);
+    if (this.#state !== "resuming") this.#send(message);
+    return reply;
   }
 
   #send(message: ClientMessage): void {
@@ -175,36 +137,20 @@ export class SignalClient {
 
   #connect(): Promise<void> {
     if (this.#socket?.readyState === OPEN) return Promise.resolve();
-    this.#connecting ??= this.#dial().finally(() => {
-      this.#connecting = null;
-    });
+    this.#connecting ??= dial(this.#openSocket, this.#url, CONNECT_TIMEOUT_MS)
+      .then((socket) => this.#adopt(socket))
+      .finally(() => {
+        this.#connecting = null;
+      });
     return this.#connecting;
   }
 
-  #dial(): Promise<void> {
-    if (this.#state === "idle") this.#setState("connecting");
-    return new Promise((resolve, reject) => {
-      const socket = this.#openSocket(this.#url);
-      const timer = setTimeout(() => {
-        socket.close();
-        reject(new SignalLost("no answer"));
-      }, CONNECT_TIMEOUT_MS);
-      socket.onopen = () => {
-        clearTimeout(timer);
-        this.#adopt(socket);
-        resolve();
-      };
-      socket.onclose = () => {
-        clearTimeout(timer);
-        reject(new SignalLost("refused"));
-      };
-    });
-  }
-
   #adopt(socket: Socket): void {
+    if (this.#isOver()) {
+      socket.close(1000);
+      throw new SignalLost("the session is over");
+    }
     this.#socket = socket;
-    this.#heardAt = this.#now();
-    this.#pingedAt = null;
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
@@ -214,40 +160,24 @@ export class SignalClient {
   }
 
   #receive(data: unknown): void {
-    this.#heardAt = this.#now();
-    this.#pingedAt = null;
+    this.#heartbeat.heard();
     const message = JSON.parse(String(data)) as ServerMessage;
     switch (message.type) {
       case "joined":
       case "answer":
       case "ok":
-        this.#settle(message.id, (pending) => pending.resolve(message));
+        this.#requests.settle(message);
         return;
       case "error":
-        this.#refused(message);
+        if (message.id !== undefined) this.#requests.settle({ ...message, id: message.id });
+        // Nobody waits for it, yet it means that this page sent something wrong.
+        else console.warn("signalling:", message.code, message.message);
         return;
       case "pong":
         return;
       default:
         this.#receiveEvent(message);
     }
-  }
-
-  #refused(message: Extract<ServerMessage, { type: "error" }>): void {
-    const refusal = new RequestRefused(message.code, message.message);
-    if (message.id === undefined || message.id === null) {
-      // Nobody waits for it, yet it means that this page sent something wrong.
-      console.warn("signalling:", message.code, message.message);
-      return;
-    }
-    this.#settle(message.id, (pending) => pending.reject(refusal));
-  }
-
-  #settle(id: number, how: (pending: Pending) => void): void {
-    const pending = this.#pending.get(id);
-    if (!pending) return;
-    this.#pending.delete(id);
-    how(pending);
   }
 
   #receiveEvent(event: ServerEvent): void {
@@ -259,12 +189,11 @@ export class SignalClient {
 
   #cut(): void {
     this.#socket = null;
-    if (this.#state === "closed" || this.#state === "expired" || this.#state === "resuming") return;
     if (this.#session === null) {
-      this.#setState("idle");
-      this.#rejectAll();
+      this.#requests.rejectAll(new SignalLost("cut"));
       return;
     }
+    if (this.#state !== "open") return;
     this.#setState("resuming");
     void this.#resume(this.#session, this.#now() + GRACE_MS);
   }
@@ -275,48 +204,49 @@ export class SignalClient {
       if (this.#state !== "resuming") return;
       try {
         await this.#connect();
-        this.#resumed(await this.#askResume(session));
+        this.#resumed(expectJoined(await this.#askResume(session)));
         return;
       } catch (error) {
         if (this.#state !== "resuming") return;
         this.#letGo();
-        const forgotten = error instanceof RequestRefused && error.code !== "rate_limited";
-        if (forgotten || this.#now() >= deadline) {
-          this.#finish("expired");
-          return;
-        }
+        const isForgotten = error instanceof RequestRefused && error.code !== "rate_limited";
+        if (isForgotten || this.#now() >= deadline) this.#finish("expired");
       }
     }
   }
 
-  async #askResume(session: string): Promise<Joined> {
-    const id = this.#nextId++;
+  /** Fails when the new connection is cut as well, or nothing is answered in time. */
+  async #askResume(session: string): Promise<ServerReply> {
+    const attempt = new AbortController();
+    const timer = setTimeout(() => attempt.abort(new SignalLost("no answer")), CONNECT_TIMEOUT_MS);
     const socket = this.#socket;
-    const reply = await new Promise<ServerReply>((resolve, reject) => {
-      const lost = () => reject(new SignalLost("cut again"));
-      const timer = setTimeout(lost, CONNECT_TIMEOUT_MS);
-      const message = { type: "resume", id, session, last_seq: this.#lastSeq } as const;
-      this.#pending.set(id, { message, resolve, reject });
-      if (socket) {
-        socket.onclose = () => {
-          clearTimeout(timer);
-          if (socket === this.#socket) this.#socket = null;
-          lost();
-        };
-      } else lost();
-      this.#send(message);
-    }).finally(() => this.#pending.delete(id));
-    if (reply.type !== "joined") throw new SignalLost(`unexpected reply: ${reply.type}`);
-    return reply;
+    if (!socket) throw new SignalLost("cut again");
+    socket.onclose = () => attempt.abort(new SignalLost("cut again"));
+    const message = {
+      type: "resume",
+      id: this.#requests.nextId(),
+      session,
+      last_seq: this.#lastSeq,
+    } as const;
+    const reply = this.#requests.track(message, attempt.signal);
+    this.#send(message);
+    try {
+      return await reply;
+    } finally {
+      clearTimeout(timer);
+      if (socket === this.#socket) this.#adopt(socket);
+    }
   }
 
   #resumed(joined: Joined): void {
-    if (this.#socket) this.#adopt(this.#socket);
     this.#session = joined.session;
     this.#lastSeq = joined.seq;
+    this.#heartbeat.heard();
     this.#setState("open");
     this.#listener?.onResumed(joined);
-    for (const { message } of this.#pending.values()) this.#send(message);
+    for (const message of this.#requests.unanswered()) this.#send(message);
+    // It may have been cut while the reply was on its way to us.
+    if (this.#socket?.readyState !== OPEN) this.#cut();
   }
 
   #pause(ms: number): Promise<void> {
@@ -329,19 +259,9 @@ export class SignalClient {
       });
   }
 
-  #check(): void {
-    if (this.#state !== "open" || !this.#socket) return;
-    const now = this.#now();
-    if (this.#pingedAt !== null) {
-      if (now - this.#pingedAt > PONG_WITHIN_MS) this.#drop();
-    } else if (now - this.#heardAt > PING_AFTER_MS) {
-      this.#pingedAt = now;
-      this.#send({ type: "ping" });
-    }
-  }
-
-  /** The socket looks open and is dead: closing it politely could take minutes, so let go of it. */
-  #drop(): void {
+  /** Closing a dead socket politely could take minutes. */
+  #dropDead(): void {
+    if (this.#state !== "open") return;
     this.#letGo();
     this.#cut();
   }
@@ -353,20 +273,13 @@ export class SignalClient {
   }
 
   #finish(state: "expired" | "closed"): void {
-    if (this.#checking !== null) clearInterval(this.#checking);
-    this.#checking = null;
+    this.#heartbeat.stop();
+    this.#setState(state);
     const socket = this.#socket;
     this.#socket = null;
-    this.#setState(state);
     socket?.close(1000);
     this.#hurry?.();
-    this.#rejectAll();
-  }
-
-  #rejectAll(): void {
-    const waiting = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const pending of waiting) pending.reject(new SignalLost("the session is over"));
+    this.#requests.rejectAll(new SignalLost("the session is over"));
   }
 
   #setState(state: SignalState): void {
@@ -374,6 +287,11 @@ export class SignalClient {
     this.#state = state;
     this.#listener?.onSignalState(state);
   }
+}
+
+function expectJoined(reply: ServerReply): Joined {
+  if (reply.type !== "joined") throw new SignalLost(`unexpected reply: ${reply.type}`);
+  return reply;
 }
 
 function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
