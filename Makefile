@@ -11,8 +11,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.9
-# The lock says which versions; --inexact keeps the project itself, which maturin has put there.
-UV_SYNC := $(UV) sync --quiet --frozen --no-install-project --inexact --no-default-groups
+UV_INSTALL := VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --require-hashes
+UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 CARGO := cargo
 MANIFEST := sfu/packets/Cargo.toml
 FUZZ_DIR := sfu/packets/fuzz
@@ -50,8 +50,8 @@ tools:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 	@touch $@
 
-.venv/.dependencies: uv.lock .venv/.uv | tools
-	@$(UV_SYNC) --group build
+.venv/.dependencies: requirements/build.txt .venv/.uv | tools
+	@$(UV_INSTALL) --requirement requirements/build.txt
 	@touch $@
 
 .venv/.packets: $(RUST_SOURCES) pyproject.toml .venv/.dependencies | tools
@@ -71,8 +71,8 @@ sfu/web/static/index.html: $(CLIENT_SOURCES) client/node_modules/.installed | to
 
 # -- check ----------------------------------------------------------------------------------------
 
-.venv/.development: uv.lock .venv/.dependencies
-	@$(UV_SYNC) --group dev
+.venv/.development: requirements/dev.txt .venv/.dependencies
+	@$(UV_INSTALL) --requirement requirements/dev.txt
 	@touch $@
 
 .PHONY: test
@@ -111,6 +111,11 @@ fuzz: tools ## Feed noise to every parser, FUZZ_SECONDS (60) each
 		echo "fuzz $$target, $(FUZZ_SECONDS) s"; \
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --fuzz-dir $(FUZZ_DIR) $$target -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
 	done
+
+.PHONY: lock
+lock: .venv/.uv ## Choose the newest versions that pyproject.toml allows, with their hashes
+	$(UV_COMPILE) --upgrade pyproject.toml --group build --output-file requirements/build.txt
+	$(UV_COMPILE) --upgrade pyproject.toml --group dev --output-file requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove all that was built
