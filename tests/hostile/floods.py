@@ -43,10 +43,10 @@ def junk(generator: random.Random) -> bytes:
 
 async def flood(port: int, *, rate: int, duration_s: float, host: str = "127.0.0.1", seed: int = 1) -> int:
     """Send junk at `rate` datagrams a second from a thread; how many left."""
-    return await asyncio.to_thread(_flood, (host, port), rate, duration_s, seed)
+    return await asyncio.to_thread(send_flood, (host, port), rate, duration_s, seed)
 
 
-def _flood(address: tuple[str, int], rate: int, duration_s: float, seed: int) -> int:
+def send_flood(address: tuple[str, int], rate: int, duration_s: float, seed: int) -> int:
     generator = random.Random(seed)
     pool = [junk(generator) for _ in range(512)]
     sent, started = 0, time.monotonic()
