@@ -4,6 +4,7 @@ Commands go down and never block on an answer; events come up through :meth:`Pla
 :attr:`Plane.event_fd` is readable; packets never cross. Python allocates every id (any unsigned
 64-bit integer) and never reuses one. Commands that name an unknown id are ignored (the thing may
 have gone while the command was on its way). Arguments of the wrong form raise ``ValueError``.
+A command raises ``TimeoutError`` only where the worker is stuck: tens of thousands wait already.
 """
 
 from collections.abc import Sequence
@@ -56,7 +57,8 @@ class Plane:
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
-        Port 0 chooses a free one, the same for all of ``bind``.
+        Port 0 chooses a free one, the same for all of ``bind``. One worker serves all today,
+        whatever ``workers`` says; more will share the subscribers.
         """
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...
@@ -64,9 +66,15 @@ class Plane:
     def event_fd(self) -> int:
         """Readable while events wait; for ``loop.add_reader``."""
     def drain(self, limit: int = 4096) -> list[Event]:
-        """Events in order, at most ``limit``; re-arms ``event_fd`` if some are left."""
+        """Events in order, at most ``limit``; re-arms ``event_fd`` if some are left.
+
+        ``RuntimeError``, after the last event, if the worker has died.
+        """
     def snapshot(self, timeout_s: float = 1.0) -> Snapshot:
-        """Waits for the worker without the GIL; ``TimeoutError`` if it does not answer (it is stuck)."""
+        """Waits for the worker without the GIL; ``TimeoutError`` if it does not answer (it is stuck).
+
+        ``RuntimeError`` if it has died or is closed.
+        """
     def close(self) -> None:
         """Stops and joins the worker, closes the sockets. Later commands do nothing."""
 
