@@ -351,6 +351,14 @@ def test_a_junk_flood_starves_nobody_and_fills_nothing(plane: Plane) -> None:
     assert dropped >= snapshot.datagrams_received - 20, "every junk datagram has its counter"
 
 
+def test_an_empty_datagram_is_a_counted_drop(plane: Plane) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        for _ in range(10):
+            stranger.sendto(b"", server_of(plane))
+    snapshot = wait_for_snapshot(plane, lambda snapshot: snapshot.datagrams_received >= 10)
+    assert snapshot.drops["not_demultiplexed"] == 10
+
+
 # -- the end -------------------------------------------------------------------------------------
 
 

@@ -102,6 +102,14 @@ impl Receiver {
                 local: message.control.local.or(bound.fixed_address()),
                 remote: message.remote,
             };
+            if message.len == 0 {
+                // It makes no chunk below, and still the router must count it.
+                datagrams.push(Datagram {
+                    path,
+                    data: &mut buffer[..0],
+                });
+                continue;
+            }
             let segment = message.control.segment_size.unwrap_or(message.len).max(1);
             let train = buffer[..message.len].chunks_mut(segment);
             datagrams.extend(train.map(|data| Datagram { path, data }));
