@@ -82,6 +82,8 @@ export class Capture {
         return;
       } catch {
         // One of the two may still work: asked for alone below, each with its own problem.
+        this.#patch("microphone", { pending: false });
+        this.#patch("camera", { pending: false });
       }
     }
     await Promise.all([

@@ -10,6 +10,7 @@ import { type MenuActions, menuItems } from "./call-menu.ts";
 import "./chat-panel.ts";
 import type { ChatPanel } from "./chat-panel.ts";
 import "./control-bar.ts";
+import { aloneCard, banners, soundBlocked } from "./call-banners.ts";
 import type { Panel } from "./control-bar.ts";
 import { cameraProblem, microphoneProblem } from "./devices.ts";
 import { PageElement } from "./element.ts";
@@ -18,6 +19,7 @@ import { noticeText } from "./notice-text.ts";
 import { copyText, invitation } from "./page-links.ts";
 import "./people-panel.ts";
 import type { PeopleAction } from "./people-panel.ts";
+import { toggleFullScreen, togglePictureInPicture } from "./screen-modes.ts";
 import { settings } from "./settings.ts";
 import { actionOf, type ShortcutAction } from "./shortcuts.ts";
 import { SoundOutput } from "./sound.ts";
@@ -103,7 +105,7 @@ export class CallView extends PageElement {
       <main class="call ${this.panel ? "with-panel" : ""}">
         <h1 class="hidden">${room.room}</h1>
         <meet-stage class="stage" .call=${this.call} .viewer=${this.#viewer}></meet-stage>
-        ${this.#banners(room)} ${this.panel ? this.#panel(this.panel, room) : nothing}
+        ${this.#over(room)} ${this.panel ? this.#panel(this.panel, room) : nothing}
         ${this.#bar(room, this.#viewer)}
         <meet-toasts></meet-toasts>
         ${callDialog(this.open, this.call, this.words, () => {
@@ -134,37 +136,12 @@ export class CallView extends PageElement {
     return chat.slice(this.seen).filter(({ sender }) => sender !== self).length;
   }
 
-  #banners(room: RoomState): TemplateResult {
+  #over(room: RoomState): TemplateResult {
     const w = this.words;
-    const { phase, quality } = this.call.state.get();
-    const isDown = phase.name === "reconnecting";
-    return html`<div class="banners" role="status">
-        ${isDown ? html`<p class="banner warn"><span class="spinner"></span>${w.reconnecting}</p>` : nothing}
-        ${!isDown && quality === "poor" ? html`<p class="banner">${icon("warning")}${w.poorConnection}</p>` : nothing}
-        ${this.call.capture.state.get().screen.on ? html`<p class="banner share">${icon("screen")}${w.youAreSharing}</p>` : nothing}
-      </div>
-      ${this.#sound.isBlocked.get() ? this.#unblock() : nothing}
-      ${room.participants.length === 1 ? this.#alone(room.room) : nothing}`;
-  }
-
-  #unblock(): TemplateResult {
-    const w = this.words;
-    return html`<div class="unblock">
-      <p>${w.soundBlocked}</p>
-      <button class="button primary" @click=${() => this.#sound.unblock()}>${icon("sound")}${w.clickToHear}</button>
-    </div>`;
-  }
-
-  #alone(room: string): TemplateResult {
-    const w = this.words;
-    return html`<section class="alone">
-      <h2>${w.aloneTitle}</h2>
-      <p>${w.aloneText}</p>
-      <div class="alone-link">
-        <input class="input" readonly aria-label=${w.meetingLink} .value=${invitation(room)} @focus=${selectAll} />
-        <button class="button primary" @click=${() => void this.#copyLink()}>${icon("link")}${w.copyLink}</button>
-      </div>
-    </section>`;
+    const isSharing = this.call.capture.state.get().screen.on;
+    return html`${banners(this.call.state.get(), isSharing, w)}
+      ${this.#sound.isBlocked.get() ? soundBlocked(w, () => this.#sound.unblock()) : nothing}
+      ${room.participants.length === 1 ? aloneCard(room.room, w, () => void this.#copyLink()) : nothing}`;
   }
 
   #panel(panel: Panel, room: RoomState): TemplateResult {
@@ -232,8 +209,8 @@ export class CallView extends PageElement {
   #menuActions(room: RoomState, viewer: Viewer): MenuActions {
     return {
       setMode: (mode) => this.#setMode(viewer, mode),
-      toggleFullScreen: () => void this.#toggleFullScreen(),
-      pictureInPicture: () => void this.#pictureInPicture(),
+      toggleFullScreen: () => void toggleFullScreen(),
+      pictureInPicture: () => void togglePictureInPicture(this),
       copyLink: () => void this.#copyLink(),
       settings: () => {
         this.open = { kind: "settings" };
@@ -299,7 +276,7 @@ export class CallView extends PageElement {
         this.#setMode(viewer, viewer.state.get().mode === "grid" ? "speaker" : "grid");
         return;
       case "fullScreen":
-        void this.#toggleFullScreen();
+        void toggleFullScreen();
         return;
       case "previousPage":
         viewer.turnPage(-1);
@@ -329,24 +306,6 @@ export class CallView extends PageElement {
     if (capture.state.get().screen.problem) this.#say(this.words.screenFailed);
   }
 
-  async #toggleFullScreen(): Promise<void> {
-    // Refused (an iframe, a policy): the page stays as it is.
-    if (document.fullscreenElement) await document.exitFullscreen().catch(() => {});
-    else await document.documentElement.requestFullscreen().catch(() => {});
-  }
-
-  async #pictureInPicture(): Promise<void> {
-    if (document.pictureInPictureElement) {
-      await document.exitPictureInPicture();
-      return;
-    }
-    const video =
-      this.querySelector<HTMLVideoElement>(".place-stage video.shown") ??
-      this.querySelector<HTMLVideoElement>("[data-participant] video.shown") ??
-      this.querySelector<HTMLVideoElement>("video.shown");
-    await video?.requestPictureInPicture().catch(() => {});
-  }
-
   async #copyLink(): Promise<void> {
     const { room } = this.call.state.get();
     if (!room) return;
@@ -372,10 +331,6 @@ export class CallView extends PageElement {
   #say(text: string): void {
     this.querySelector<Toasts>("meet-toasts")?.say(text);
   }
-}
-
-function selectAll(event: FocusEvent): void {
-  if (event.target instanceof HTMLInputElement) event.target.select();
 }
 
 customElements.define("meet-call", CallView);

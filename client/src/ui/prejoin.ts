@@ -57,7 +57,7 @@ export class Prejoin extends PageElement {
           <form class="prejoin-form" @submit=${this.#submit} novalidate>
             <h1>${w.prejoinTitle(this.room)}</h1>
             ${this.#nameField()} ${this.#problem()}
-            <button class="button primary large" ?disabled=${this.busy}>${this.busy ? w.joining : w.join}</button>
+            <button class="button primary large" @pointerenter=${this.#near} @focus=${this.#near} ?disabled=${this.busy}>${this.busy ? w.joining : w.join}</button>
             <div class="devices">
               ${deviceSelects(this.capture, w)} ${this.#level()}
             </div>
@@ -126,9 +126,15 @@ export class Prejoin extends PageElement {
     return html`<meet-level .track=${on ? track : null}></meet-level>`;
   }
 
+  /** The person is about to join. */
+  readonly #near = (): void => {
+    this.dispatchEvent(new CustomEvent("near"));
+  };
+
   readonly #typed = (event: InputEvent): void => {
     if (!(event.target instanceof HTMLInputElement)) return;
     this.name = event.target.value;
+    this.#near();
     if (this.name.trim()) this.nameMissing = false;
   };
 

@@ -62,6 +62,7 @@ export class RoomPage extends PageElement {
       .name=${this.#name()}
       .capture=${capture}
       .busy=${this.busy}
+      @near=${() => this.#session?.prepare()}
       @join=${(event: CustomEvent<string>) => {
         settings.set("name", event.detail);
         void this.#join(event.detail);

@@ -1,0 +1,278 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Notice } from "../../src/room/call.ts";
+import { RoomSession } from "../../src/room/session.ts";
+import { trackOf } from "../../src/room/state.ts";
+import { SignalClient } from "../../src/signal/client.ts";
+import { FakeSocket, joined } from "../signal/fake-socket.ts";
+import { FakeLink, fakeCapture, fakeTransport } from "./fake-media.ts";
+import { person, track } from "./fixtures.ts";
+
+function setUp() {
+  const sockets: FakeSocket[] = [];
+  const links: FakeLink[] = [];
+  const notices: Notice[] = [];
+  const capture = fakeCapture();
+  const openSocket = () => {
+    const socket = new FakeSocket();
+    sockets.push(socket);
+    return socket;
+  };
+  const session = new RoomSession({
+    room: "r",
+    token: null,
+    capture,
+    videoSlots: 2,
+    newKey: () => "key",
+    openTransport: () => {
+      const link = new FakeLink();
+      links.push(link);
+      return fakeTransport(link);
+    },
+    openSignal: () => new SignalClient({ url: "ws://test/ws", openSocket, now: () => Date.now() }),
+  });
+  session.onNotice = (notice) => notices.push(notice);
+  const at = <T>(list: T[]): T => {
+    const last = list.at(-1);
+    if (!last) throw new Error("nothing opened");
+    return last;
+  };
+  return { session, capture, sockets, links, notices, socket: () => at(sockets), link: () => at(links) };
+}
+
+type SetUp = ReturnType<typeof setUp>;
+
+const settle = () => vi.advanceTimersByTimeAsync(0);
+
+async function answerJoin(setup: SetUp): Promise<void> {
+  setup.socket().open();
+  await settle();
+  const participants = [person("me", track("me", "microphone"), track("me", "camera")), person("a")];
+  setup.socket().say(joined({ id: setup.socket().idOf("join"), participants, role: "moderator" }));
+  await settle();
+}
+
+async function join(setup: SetUp): Promise<void> {
+  await setup.capture.start(true, true);
+  setup.session.prepare();
+  const joining = setup.session.join("Ana");
+  await answerJoin(setup);
+  await joining;
+  setup.link().becomes("connected");
+}
+
+const phase = ({ session }: SetUp) => session.state.get().phase;
+
+beforeEach(() => {
+  vi.useFakeTimers({
+    toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval", "Date", "performance"],
+  });
+  vi.spyOn(console, "warn").mockImplementation(() => {});
+});
+afterEach(() => void vi.useRealTimers());
+
+describe("joining", () => {
+  it("sends the prepared offer with what is live, and accepts the answer", async () => {
+    const setup = setUp();
+    await join(setup);
+    expect(setup.socket().sent[0]).toMatchObject({
+      type: "join",
+      sdp: "offer 1",
+      tracks: [{ live: true }, { live: true }, { live: false }, { live: false }],
+    });
+    expect(setup.link().answers).toEqual(["answer"]);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("tells of a device that opened only after joining", async () => {
+    const setup = setUp();
+    const joining = setup.session.join("Ana");
+    await answerJoin(setup);
+    await joining;
+    await setup.capture.setCamera(true);
+    expect(setup.socket().last()).toMatchObject({ type: "set_track", source: "camera", live: true });
+  });
+
+  it("says why it was refused", async () => {
+    const setup = setUp();
+    const joining = setup.session.join("Ana");
+    setup.socket().open();
+    await settle();
+    setup
+      .socket()
+      .say({ type: "error", code: "room_full", message: "full", id: setup.socket().idOf("join") });
+    await joining;
+    expect(phase(setup)).toEqual({ name: "refused", problem: "room_full", message: "full" });
+    expect(setup.link().isClosed).toBe(true);
+  });
+});
+
+describe("in the room", () => {
+  it("tells mute and unmute, once each", async () => {
+    const setup = setUp();
+    await join(setup);
+    await setup.capture.setMicrophone(false);
+    await setup.capture.setMicrophone(true);
+    const told = setup.socket().sent.filter(({ type }) => type === "set_track");
+    expect(told).toMatchObject([
+      { source: "microphone", live: false },
+      { source: "microphone", live: true },
+    ]);
+  });
+
+  it("obeys a moderator's mute without telling the server what it knows", async () => {
+    const setup = setUp();
+    await join(setup);
+    const sent = setup.socket().sent.length;
+    setup.socket().say({
+      type: "track_updated",
+      seq: 1,
+      participant: "me",
+      track: track("me", "microphone", false),
+      by_moderator: true,
+    });
+    await settle();
+    expect(setup.capture.state.get().microphone.on).toBe(false);
+    expect(setup.link().sent(0)).toBeNull();
+    expect(setup.socket().sent).toHaveLength(sent);
+    expect(setup.notices).toEqual([{ kind: "muted_by_moderator", source: "microphone" }]);
+    await setup.capture.setMicrophone(true);
+    expect(setup.socket().last()).toMatchObject({ type: "set_track", live: true });
+  });
+
+  it("reports a refused request", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.session.lockRoom(true);
+    setup
+      .socket()
+      .say({ type: "error", code: "forbidden", message: "", id: setup.socket().idOf("lock_room") });
+    await settle();
+    expect(setup.notices).toEqual([{ kind: "failed", problem: "forbidden" }]);
+  });
+
+  it("says goodbye when leaving", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.session.leave();
+    expect(setup.socket().last()).toEqual({ type: "leave" });
+    expect(setup.link().isClosed).toBe(true);
+    expect(phase(setup)).toEqual({ name: "ended", reason: "left" });
+  });
+
+  it.each(["removed", "room_ended"] as const)("ends when %s", async (reason) => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().say({ type: "ended", seq: 1, reason });
+    expect(phase(setup)).toEqual({ name: "ended", reason });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(setup.sockets).toHaveLength(1);
+  });
+});
+
+describe("a cut", () => {
+  it("of signalling is shown and resumed; the media path stays, the view is told again", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.session.setView([{ track: "a-camera", width: 10, height: 10 }]);
+    setup.socket().cut();
+    expect(phase(setup)).toEqual({ name: "reconnecting" });
+    await vi.advanceTimersByTimeAsync(400);
+    setup.socket().open();
+    await settle();
+    setup
+      .socket()
+      .say(joined({ id: setup.socket().idOf("resume"), participants: [person("me"), person("b")] }));
+    await settle();
+    expect(phase(setup)).toEqual({ name: "joined" });
+    expect(setup.session.state.get().room?.participants.map(({ id }) => id)).toEqual(["me", "b"]);
+    expect(setup.socket().last()).toMatchObject({ type: "set_view", tiles: [{ track: "a-camera" }] });
+    expect(setup.links).toHaveLength(1);
+  });
+
+  it("of the media path is mended by an ICE restart", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.link().becomes("failed");
+    await settle();
+    expect(phase(setup)).toEqual({ name: "reconnecting" });
+    expect(setup.socket().last()).toMatchObject({ type: "offer", sdp: "offer 2" });
+    setup.socket().say({
+      type: "answer",
+      id: setup.socket().idOf("offer"),
+      sdp: "again",
+      audio_mids: ["6"],
+      video_slots: [{ mid: "4" }],
+    });
+    await settle();
+    setup.link().becomes("connected");
+    expect(phase(setup)).toEqual({ name: "joined" });
+    expect(setup.link().answers).toEqual(["answer", "again"]);
+    expect(setup.session.state.get().room?.audioMids).toEqual(["6"]);
+  });
+
+  it("that the server noticed gets a new transport with the same tracks", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().say({ type: "media_restart_needed", seq: 1 });
+    await settle();
+    expect(setup.links).toHaveLength(2);
+    expect(setup.links[0]?.isClosed).toBe(true);
+    expect(setup.link().sent(0)).toBe(setup.capture.state.get().microphone.track);
+    expect(setup.socket().last()).toMatchObject({
+      type: "offer",
+      sdp: "offer 1",
+      tracks: [{ live: true }, { live: true }, {}, {}],
+    });
+  });
+
+  it("takes a new transport when the restart is refused", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.link().becomes("failed");
+    await settle();
+    setup.socket().say({ type: "error", code: "bad_offer", message: "", id: setup.socket().idOf("offer") });
+    await settle();
+    expect(setup.links).toHaveLength(2);
+  });
+
+  it("that outlasts the session leads to joining anew, with the same devices", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().cut();
+    await vi.advanceTimersByTimeAsync(400);
+    setup.socket().open();
+    await settle();
+    setup
+      .socket()
+      .say({ type: "error", code: "session_expired", message: "", id: setup.socket().idOf("resume") });
+    await settle();
+    expect(phase(setup)).toEqual({ name: "reconnecting" });
+    await answerJoin(setup);
+    expect(phase(setup)).toEqual({ name: "joined" });
+    expect(setup.links).toHaveLength(2);
+    expect(setup.link().sent(1)).toBe(setup.capture.state.get().camera.track);
+    const { room } = setup.session.state.get();
+    expect(trackOf(room?.participants[0], "camera")?.live).toBe(true);
+  });
+
+  it("survives a server's restart, and gives up when it stays away", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().say({ type: "ended", seq: 1, reason: "server_stopped" });
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(phase(setup)).toEqual({ name: "reconnecting" });
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(phase(setup)).toEqual({ name: "ended", reason: "server_stopped" });
+  });
+
+  it("ends at once when the room is no longer open to this person", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().say({ type: "ended", seq: 1, reason: "media_lost" });
+    setup.socket().open();
+    await settle();
+    setup.socket().say({ type: "error", code: "room_locked", message: "", id: setup.socket().idOf("join") });
+    await settle();
+    expect(phase(setup)).toEqual({ name: "ended", reason: "server_stopped" });
+  });
+});
