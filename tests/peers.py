@@ -78,7 +78,11 @@ class Tone(MediaStreamTrack):
         times = numpy.arange(number * 960, (number + 1) * 960)
         samples = (numpy.sin(times * self._step) * 12_000).astype(numpy.int16).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, number * 960, fractions.Fraction(1, SAMPLE_RATE)
+        frame.sample_rate, frame.pts, frame.time_base = (
+            SAMPLE_RATE,
+            number * 960,
+            fractions.Fraction(1, SAMPLE_RATE),
+        )
         return frame
 
 
@@ -132,7 +136,9 @@ class Signalling:
         http = aiohttp.ClientSession()
         try:
             tls = server.client_tls if server.url.startswith("https") else True
-            return cls(http, await http.ws_connect(server.websocket_url, ssl=tls, max_msg_size=8 << 20, **options))
+            return cls(
+                http, await http.ws_connect(server.websocket_url, ssl=tls, max_msg_size=8 << 20, **options)
+            )
         except BaseException:
             await http.close()
             raise
@@ -207,7 +213,9 @@ class Peer:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def joined(cls, server: RunningServer, room: str, name: str, **options: Any) -> AsyncIterator["Peer"]:
+    async def joined(
+        cls, server: RunningServer, room: str, name: str, **options: Any
+    ) -> AsyncIterator["Peer"]:
         peer = cls(server, room, name)
         try:
             await peer.join(**options)
@@ -261,7 +269,7 @@ class Peer:
         transceiver = self.connection.addTransceiver(track or kind, direction="sendonly")
         self._sources.append((transceiver, source))
 
-    def tracks_in_room(self) -> dict[str, dict[str, Any]]:
+    def tracks_in_room(self) -> dict[str, dict[str, Any]]:  # noqa: C901 - one arm an event
         """Others' tracks as the events so far tell them."""
         tracks: dict[str, dict[str, Any]] = {}
 
@@ -287,7 +295,9 @@ class Peer:
         return tracks
 
     async def view_all(self) -> None:
-        pictures = [t for t in self.tracks_in_room().values() if t["source"] in ("camera", "screen") and t["live"]]
+        pictures = [
+            t for t in self.tracks_in_room().values() if t["source"] in ("camera", "screen") and t["live"]
+        ]
         tiles = [{"track": track["id"], "width": 640, "height": 360} for track in pictures]
         await self.signalling.tell("set_view", tiles=tiles)
 
@@ -299,7 +309,9 @@ class Peer:
         """Wait until `count` audio slots bring new sound."""
         await self._gains("audio", count, lambda r: r.energy, deadline_s)
 
-    async def _gains(self, kind: str, count: int, measure: Callable[[Received], float], deadline_s: float) -> None:
+    async def _gains(
+        self, kind: str, count: int, measure: Callable[[Received], float], deadline_s: float
+    ) -> None:
         before = {mid: measure(r) for mid, r in self.received.items() if r.kind == kind}
         viewed: set[str] = set()
         async with asyncio.timeout(deadline_s):

@@ -37,7 +37,7 @@ class Relay(asyncio.DatagramProtocol):
         host, port = self.address
         ours = f"a=candidate:1 1 udp 2130706431 {host} {port} typ host"
         first, *_ = re.findall(r"a=candidate:[^\r\n]*", sdp)
-        without_others = re.sub(r"a=candidate:(?!%s)[^\r\n]*\r\n" % re.escape(first[12:]), "", sdp)
+        without_others = re.sub(rf"a=candidate:(?!{re.escape(first[12:])})[^\r\n]*\r\n", "", sdp)
         return without_others.replace(first, ours)
 
     def cut(self) -> None:
@@ -83,7 +83,9 @@ class _Mapping(asyncio.DatagramProtocol):
         self._closed = False
 
     async def open(self, server: Address) -> None:
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, remote_addr=server)
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: self, remote_addr=server
+        )
         if self._closed:
             transport.close()
         self._transport = transport

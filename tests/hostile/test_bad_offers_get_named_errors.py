@@ -25,7 +25,9 @@ BAD_OFFERS: dict[str, Callable[[str], str]] = {
     "empty": lambda _sdp: "",
     "not SDP": lambda _sdp: "hello",
     "NUL bytes": lambda sdp: sdp.replace("a=", "a=\0"),
-    "sha-1 fingerprint": lambda sdp: re.sub(r"a=fingerprint:sha-\d+ \S+", "a=fingerprint:sha-1 " + "AA:" * 19 + "AA", sdp),
+    "sha-1 fingerprint": lambda sdp: re.sub(
+        r"a=fingerprint:sha-\d+ \S+", "a=fingerprint:sha-1 " + "AA:" * 19 + "AA", sdp
+    ),
 }
 
 

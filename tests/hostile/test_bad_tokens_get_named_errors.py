@@ -11,7 +11,9 @@ from tests.server import RunningServer
 
 def unsigned(token: str) -> str:
     """The same claims under `alg: none`."""
-    header = base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).rstrip(b"=").decode()
+    header = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "none", "typ": "JWT"}).encode()).rstrip(b"=").decode()
+    )
     return f"{header}.{token.split('.')[1]}."
 
 
@@ -45,7 +47,9 @@ async def test_each_bad_token_is_refused(token_server: RunningServer) -> None:
         "other room": await token_server.token("cellar", "moderator"),
         "expired": await token_server.token("kitchen", "moderator", "--ttl", "-10"),
     }
-    assert {kind: await refusal(token_server, token) for kind, token in bad.items()} == dict.fromkeys(bad, "unauthorized")
+    assert {kind: await refusal(token_server, token) for kind, token in bad.items()} == dict.fromkeys(
+        bad, "unauthorized"
+    )
     assert not token_server.errors()
 
 
@@ -59,7 +63,9 @@ async def test_a_good_token_opens_its_room_with_its_role(token_server: RunningSe
 
 
 async def test_a_subscriber_cannot_publish(token_server: RunningServer) -> None:
-    publisher, subscriber = [await token_server.token("kitchen", role) for role in ("publisher", "subscriber")]
+    publisher, subscriber = [
+        await token_server.token("kitchen", role) for role in ("publisher", "subscriber")
+    ]
     async with (
         Peer.joined(token_server, "kitchen", "Ana", token=publisher) as ana,
         Peer.joined(token_server, "kitchen", "Biel", token=subscriber, camera=Picture()) as biel,

@@ -44,7 +44,9 @@ async def stranger(server: RunningServer) -> AsyncIterator[Stranger]:
 async def test_all_sessions_connect_under_forged_dtls(server: RunningServer, stranger: Stranger) -> None:
     async with Peer.joined(server, "forged", "source", camera=Picture(), video_slots=1, audio_slots=1):
         for number in range(SESSIONS):
-            async with Peer.joined(server, "forged", f"viewer {number}", video_slots=1, audio_slots=1) as viewer:
+            async with Peer.joined(
+                server, "forged", f"viewer {number}", video_slots=1, audio_slots=1
+            ) as viewer:
                 await viewer.sees(1)
     assert stranger.sent > SESSIONS
     assert not server.errors()

@@ -17,7 +17,9 @@ async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
         Peer.joined(server, "cut", "Ana", microphone=Tone(), camera=Picture()) as ana,
-        Peer.joined(server, "cut", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer) as biel,
+        Peer.joined(
+            server, "cut", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer
+        ) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1), ana.hears(1))
         relay.cut()
@@ -32,7 +34,9 @@ async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
         Peer.joined(server, "nat", "Ana", microphone=Tone(), camera=Picture()) as ana,
-        Peer.joined(server, "nat", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer) as biel,
+        Peer.joined(
+            server, "nat", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer
+        ) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1))
         for _ in range(3):

@@ -33,7 +33,9 @@ class ChromiumPage(Page):
         page.set_default_timeout(DEADLINE_S * 1000)
 
     @classmethod
-    async def launch(cls, name: str, *, executable: str, flags: tuple[str, ...] = (), **context: Any) -> "ChromiumPage":
+    async def launch(
+        cls, name: str, *, executable: str, flags: tuple[str, ...] = (), **context: Any
+    ) -> "ChromiumPage":
         """A browser process of its own, with a fresh profile; `context` goes to Playwright's `new_context`."""
         playwright = await async_playwright().start()
         browser = await playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])

@@ -63,7 +63,9 @@ class Page(ABC):
             if accept(value):
                 return value
             if time.monotonic() - started > deadline_s:
-                raise AssertionError(f"{self.name}: {function}{arguments} is still {value!r} after {deadline_s} s")
+                raise AssertionError(
+                    f"{self.name}: {function}{arguments} is still {value!r} after {deadline_s} s"
+                )
             await asyncio.sleep(0.1)
 
     async def join(self, room_url: str, name: str) -> None:
@@ -72,11 +74,16 @@ class Page(ABC):
         await self.fill("Your name", name)
         await self.press("Join")
 
-    async def sees(self, count: int, source: str = "camera", deadline_s: float = DEADLINE_S) -> list[dict[str, Any]]:
+    async def sees(
+        self, count: int, source: str = "camera", deadline_s: float = DEADLINE_S
+    ) -> list[dict[str, Any]]:
         """Wait until `count` remote tiles of this source each show new decoded frames; the tiles."""
         await self.until("tiles", source, accept=lambda tiles: len(tiles) >= count, deadline_s=deadline_s)
         await self.until(
-            "progress", source, accept=lambda tiles: sum(t["moving"] for t in tiles) >= count, deadline_s=deadline_s
+            "progress",
+            source,
+            accept=lambda tiles: sum(t["moving"] for t in tiles) >= count,
+            deadline_s=deadline_s,
         )
         tiles: list[dict[str, Any]] = await self.probe("tiles", source)
         return tiles
