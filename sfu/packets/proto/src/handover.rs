@@ -38,6 +38,8 @@ pub(crate) struct Packet {
     pub(crate) keyframe: bool,
     pub(crate) picture_id: Option<u16>,
     pub(crate) tl0_picture_index: Option<u8>,
+    /// Of the dependency descriptor.
+    pub(crate) frame_number: Option<u16>,
     /// Elements to forward, each as extension index, length, data.
     pub(crate) extensions: Range<u32>,
     pub(crate) payload: Range<u32>,

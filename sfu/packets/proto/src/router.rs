@@ -196,6 +196,7 @@ impl Router {
 
     /// Commands that name an unknown id do nothing: it may have gone meanwhile.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.last_path = None;
         match command {
             Command::AddTransport {
                 transport,
@@ -223,7 +224,6 @@ impl Router {
                 self.egress.remove_transport(transport, &mut self.replies);
                 self.ingress.remove_transport(now, transport);
                 self.ice.remove(transport);
-                self.last_path = None;
             }
             Command::AddSource { source, parameters } => {
                 self.egress.add_source(source, parameters.transport);
@@ -292,6 +292,7 @@ impl Router {
     }
 
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.last_path = None;
         if self.ice.poll_timeout().is_some_and(|at| at <= now) {
             for event in self.ice.handle_timeout(now) {
                 self.handle_ice(event);

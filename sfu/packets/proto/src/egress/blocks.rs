@@ -15,6 +15,8 @@ pub(crate) struct BlockRef {
     /// From the block's first byte; zero where absent.
     pub(crate) transport_sequence_at: u16,
     pub(crate) send_time_at: u16,
+    /// The dependency descriptor's frame number.
+    pub(crate) frame_number_at: u16,
 }
 
 /// What a block holds besides the forwarded elements.
@@ -40,6 +42,13 @@ impl Blocks {
         self.packets = packets;
         for mapping in &mut self.built {
             mapping.clear();
+        }
+    }
+
+    /// The mapping's place will be another's.
+    pub(crate) fn forget(&mut self, mapping: usize) {
+        if let Some(built) = self.built.get_mut(mapping) {
+            built.clear();
         }
     }
 
@@ -107,8 +116,13 @@ impl Blocks {
         if let Some((id, mid)) = mid {
             block.push(id, mid);
         }
+        let mut frame_number_at = 0;
         for (id, data) in forwarded() {
-            block.push(id, data);
+            let at = block.push(id, data) as u16;
+            if map.id(Extension::DependencyDescriptor) == Some(id) && packet.frame_number.is_some()
+            {
+                frame_number_at = at + 1;
+            }
         }
         block.finish();
         let len = (self.bytes.len() - start) as u16;
@@ -117,6 +131,7 @@ impl Blocks {
             len,
             transport_sequence_at,
             send_time_at,
+            frame_number_at,
         }
     }
 }

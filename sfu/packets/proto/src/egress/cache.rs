@@ -91,6 +91,7 @@ mod tests {
             keyframe: false,
             picture_id: None,
             tl0_picture_index: None,
+            frame_number: None,
             extensions: 0..0,
             payload: 0..0,
         };

@@ -53,8 +53,8 @@ struct Followers {
 pub(crate) struct Egress {
     clock: Clock,
     random: Random,
-    /// The distinct extension maps; few, since browsers of one kind number alike.
-    mappings: Vec<ExtensionMap>,
+    /// The distinct extension maps and their users; few, since browsers number alike.
+    mappings: Slab<(ExtensionMap, usize)>,
     senders: Slab<Sender>,
     by_transport: FxHashMap<TransportId, usize>,
     slots: Slab<Slot>,
@@ -75,7 +75,7 @@ impl Egress {
         Self {
             clock,
             random: Random::new(seed),
-            mappings: Vec::new(),
+            mappings: Slab::new(),
             senders: Slab::new(),
             by_transport: FxHashMap::default(),
             slots: Slab::new(),
@@ -110,7 +110,9 @@ impl Egress {
         let extensions = ExtensionMap::new(extensions);
         let mapping = self.mapping_of(&extensions);
         let sender = &mut self.senders[index];
-        (sender.extensions, sender.mapping) = (extensions, mapping);
+        let previous = std::mem::replace(&mut sender.mapping, mapping);
+        sender.extensions = extensions;
+        self.release_mapping(previous);
         // What was sent with other ids cannot be sent again as it was.
         for &(_, slot) in &self.senders[index].slots {
             self.slots[slot].rewrite.forget_segments();
@@ -118,11 +120,22 @@ impl Egress {
     }
 
     fn mapping_of(&mut self, extensions: &ExtensionMap) -> usize {
-        let found = self.mappings.iter().position(|known| known == extensions);
-        found.unwrap_or_else(|| {
-            self.mappings.push(*extensions);
-            self.mappings.len() - 1
-        })
+        let found = self
+            .mappings
+            .iter()
+            .find(|(_, (known, _))| known == extensions);
+        let index = found.map(|(index, _)| index);
+        let index = index.unwrap_or_else(|| self.mappings.insert((*extensions, 0)));
+        self.mappings[index].1 += 1;
+        index
+    }
+
+    fn release_mapping(&mut self, index: usize) {
+        self.mappings[index].1 -= 1;
+        if self.mappings[index].1 == 0 {
+            self.mappings.remove(index);
+            self.walk.blocks.forget(index);
+        }
     }
 
     pub(crate) fn set_keys(&mut self, id: TransportId, keys: &SrtpKeys) -> Result<(), SrtpError> {
@@ -141,6 +154,12 @@ impl Egress {
     pub(crate) fn set_path(&mut self, id: TransportId, path: Option<Path>) {
         if let Some(index) = self.by_transport.get(&id).copied() {
             self.senders[index].path = path;
+            if path.is_none() {
+                // What is missed meanwhile must not become a hole: begin anew at a keyframe.
+                for (_, slot) in self.senders[index].slots.clone() {
+                    self.set_current(slot, None);
+                }
+            }
             self.choose_all(index);
         }
     }
@@ -154,7 +173,8 @@ impl Egress {
         for (_, slot) in self.senders[index].slots.clone() {
             self.remove_slot(self.slots[slot].id);
         }
-        self.senders.remove(index);
+        let sender = self.senders.remove(index);
+        self.release_mapping(sender.mapping);
     }
 
     // -- commands: sources and slots ----------------------------------------------------------
@@ -268,7 +288,9 @@ impl Egress {
             }
             Down::Positions { room, positions } => self.take_positions(room, positions),
             Down::Control { transport, rtcp } => {
-                self.walk.push(Control::Rtcp { transport, rtcp });
+                if !self.walk.push(Control::Rtcp { transport, rtcp }) {
+                    self.drops.count(DropReason::SendQueueFull);
+                }
             }
             Down::Reported { transport, report } => self.take_report(now, transport, report),
         }

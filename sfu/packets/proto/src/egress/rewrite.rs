@@ -31,6 +31,7 @@ pub(crate) struct Segment {
     pub(crate) timestamp: u32,
     picture_id: u16,
     tl0_picture_index: u8,
+    frame_number: u16,
 }
 
 /// A packet as this slot numbers it.
@@ -41,6 +42,7 @@ pub(crate) struct Numbers {
     pub(crate) timestamp: u32,
     pub(crate) picture_id: Option<u16>,
     pub(crate) tl0_picture_index: Option<u8>,
+    pub(crate) frame_number: Option<u16>,
     /// The first after a switch.
     pub(crate) is_first: bool,
 }
@@ -55,6 +57,7 @@ pub(crate) struct Rewrite {
     timestamp_us: i64,
     picture_id: u16,
     tl0_picture_index: u8,
+    frame_number: u16,
 }
 
 impl Rewrite {
@@ -68,6 +71,7 @@ impl Rewrite {
             timestamp_us: 0,
             picture_id: (random >> 48) as u16 & PICTURE_ID_MASK,
             tl0_picture_index: (random >> 40) as u8,
+            frame_number: (random >> 32) as u16,
         }
     }
 
@@ -83,6 +87,7 @@ impl Rewrite {
         let timestamp = self.continued_timestamp(kind, clock_rate, now_us);
         let picture_id = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         let tl0 = self.tl0_picture_index.wrapping_add(1);
+        let frame_number = self.frame_number.wrapping_add(1);
         let next = self.highest + 1;
         self.segments.push_back(Segment {
             layer: packet.layer,
@@ -93,6 +98,7 @@ impl Rewrite {
             timestamp: timestamp.wrapping_sub(packet.timestamp),
             picture_id: picture_id.wrapping_sub(packet.picture_id.unwrap_or(0)),
             tl0_picture_index: tl0.wrapping_sub(packet.tl0_picture_index.unwrap_or(0)),
+            frame_number: frame_number.wrapping_sub(packet.frame_number.unwrap_or(0)),
         });
         if self.segments.len() > SEGMENTS {
             self.segments.pop_front();
@@ -129,6 +135,7 @@ impl Rewrite {
             }
             self.picture_id = numbers.picture_id.unwrap_or(self.picture_id);
             self.tl0_picture_index = numbers.tl0_picture_index.unwrap_or(self.tl0_picture_index);
+            self.frame_number = numbers.frame_number.unwrap_or(self.frame_number);
         }
         Some(numbers)
     }
@@ -180,6 +187,9 @@ impl Segment {
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
             picture_id: packet.picture_id.map(picture_id),
             tl0_picture_index: packet.tl0_picture_index.map(tl0),
+            frame_number: packet
+                .frame_number
+                .map(|number| number.wrapping_add(self.frame_number)),
             is_first: packet.sequence == self.first,
         }
     }
@@ -198,6 +208,7 @@ mod tests {
             keyframe: false,
             picture_id: Some(sequence as u16 & PICTURE_ID_MASK),
             tl0_picture_index: Some(sequence as u8),
+            frame_number: Some(sequence as u16),
             extensions: 0..0,
             payload: 0..0,
         }

@@ -188,7 +188,7 @@ impl Egress {
     }
 }
 
-/// Writes what differs with every send into the copied extension block.
+/// Writes what differs with every send or slot into the copied extension block.
 fn stamp(sender: &mut Sender, arena: &mut [u8], start: usize, outgoing: &Outgoing, time: u32) {
     let block = start + FIXED_HEADER;
     if outgoing.block.transport_sequence_at != 0 {
@@ -199,6 +199,13 @@ fn stamp(sender: &mut Sender, arena: &mut [u8], start: usize, outgoing: &Outgoin
     if outgoing.block.send_time_at != 0 {
         let at = block + usize::from(outgoing.block.send_time_at);
         arena[at..at + 3].copy_from_slice(&time.to_be_bytes()[1..]);
+    }
+    if let (Some(number), 1..) = (
+        outgoing.numbers.frame_number,
+        outgoing.block.frame_number_at,
+    ) {
+        let at = block + usize::from(outgoing.block.frame_number_at);
+        arena[at..at + 2].copy_from_slice(&number.to_be_bytes());
     }
 }
 

@@ -228,6 +228,7 @@ impl Ingress {
                 keyframe: false,
                 picture_id: None,
                 tl0_picture_index: None,
+                frame_number: None,
                 extensions: at..at,
                 payload: at..at,
             });
@@ -315,9 +316,22 @@ impl Ingress {
             keyframe: is_keyframe,
             picture_id: info.picture_id.map(|id| id.value),
             tl0_picture_index: info.tl0_picture_index,
+            frame_number: frame_number(arrived),
             extensions: start..payload,
             payload: payload..bytes.len() as u32,
         });
         Ok(())
     }
+}
+
+/// The frame number that follows the first byte of a dependency descriptor (AV1 RTP
+/// specification A.8.2): it must go on over a switch as picture ids do.
+fn frame_number(arrived: &Arrived<'_>) -> Option<u16> {
+    let descriptor = arrived
+        .elements
+        .get(Extension::DependencyDescriptor, arrived.packet)?;
+    Some(u16::from_be_bytes([
+        *descriptor.get(1)?,
+        *descriptor.get(2)?,
+    ]))
 }
