@@ -62,6 +62,8 @@ export interface View {
   speaker: string | null;
 }
 
+const FIRST_SIZE: Size = { width: 640, height: 360 };
+
 /** Everyone's camera tile, and each shared screen; own screen is not shown to oneself. */
 export function subjectsOf(state: RoomState): Subject[] {
   const subjects: Subject[] = [];
@@ -137,6 +139,15 @@ export function tilesWanted(arrangement: Arrangement, pixelRatio: number): Tile[
     });
   }
   return tiles;
+}
+
+/**
+ * What to ask for before the page is drawn: everyone who is live, small. The pictures are then under
+ * way while the browser still works through the answer; the true view follows a moment later.
+ */
+export function firstView(state: RoomState, slots: number): Tile[] {
+  const live = subjectsOf(state).filter(({ isSelf, isLive }) => isLive && !isSelf);
+  return live.slice(0, slots).flatMap(({ track }) => (track === null ? [] : [{ track, ...FIRST_SIZE }]));
 }
 
 function subject(participant: Participant, source: "camera" | "screen", isSelf: boolean): Subject {

@@ -9,6 +9,7 @@ import type { Answer, Joined, Request, ServerEvent, Tile, TrackSource } from "..
 import { backoffDelay, wait } from "../signal/backoff.ts";
 import type { SignalState } from "../signal/client.ts";
 import { Store, unreachable } from "../store.ts";
+import { firstView } from "./arrangement.ts";
 import { Attachment, type AttachmentListener, type AttachmentOptions } from "./attachment.ts";
 import type { Call, CallState, EndReason, Notice } from "./call.ts";
 import { noticeOf } from "./notices.ts";
@@ -180,9 +181,11 @@ export class RoomSession implements Call, AttachmentListener {
     this.#attached = attachment;
     this.#isSignalCut = false;
     this.#isPathBroken = false;
-    this.state.patch({ room: fromJoined(joined) });
+    const room = fromJoined(joined);
+    const view = this.#view.length > 0 ? this.#view : firstView(room, this.videoSlots);
+    attachment.notify({ type: "set_view", tiles: view });
+    this.state.patch({ room });
     this.#showPhase();
-    if (this.#view.length > 0) this.setView(this.#view);
   }
 
   #follow(event: ServerEvent, self: string): void {

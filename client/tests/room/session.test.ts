@@ -83,6 +83,12 @@ describe("joining", () => {
     expect(phase(setup)).toEqual({ name: "joined" });
   });
 
+  it("asks for the others' pictures before the page is drawn", async () => {
+    const setup = setUp();
+    await join(setup);
+    expect(setup.socket().last()).toMatchObject({ type: "set_view", tiles: [{ track: "a-camera" }] });
+  });
+
   it("tells of a device that opened only after joining", async () => {
     const setup = setUp();
     const joining = setup.session.join("Ana");
