@@ -32,6 +32,13 @@ const STATES = [
   { name: "share", url: room("people=6&share=1"), dark: true },
   { name: "share-phone", url: room("people=6&share=1"), size: PHONE, dark: true },
   { name: "chat", url: room("people=6&chat=1"), dark: true, act: click("Chat") },
+  {
+    name: "screenshot",
+    url: room("people=4&chat=1"),
+    dark: true,
+    size: { width: 1440, height: 810 },
+    act: click("Chat"),
+  },
   { name: "chat-light", url: room("people=4&chat=1"), act: click("Chat") },
   { name: "chat-phone", url: room("people=4&chat=1"), size: PHONE, act: click("Chat") },
   { name: "people", url: room("people=8"), dark: true, act: click("Participants") },
@@ -71,7 +78,7 @@ const STATES = [
 ];
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const [out = "tests/artifacts", ...wanted] = process.argv.slice(2);
+const [out = "../tests/artifacts/gallery", ...wanted] = process.argv.slice(2);
 mkdirSync(out, { recursive: true });
 const server = await createServer({ server: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
 await server.listen();
@@ -105,6 +112,7 @@ async function shoot({ name, url, size = DESKTOP, dark = false, act }) {
   await page.goto(base + url);
   if (url.includes("state=room")) await page.locator("video.shown, meet-tile").first().waitFor();
   await act?.(page);
+  await page.mouse.move(0, 0);
   await page.waitForTimeout(900);
   await page.screenshot({ path: join(out, `${name}.png`) });
   await page.evaluate(axeSource);

@@ -22,7 +22,7 @@ import type { Size } from "./layout.ts";
 /** A drag of the window's edge asks once, when it rests. */
 const SETTLE_MS = 120;
 /** Changing tabs for a moment must not cost a keyframe. */
-const HIDDEN_MS = 5_000;
+const HIDDEN_MS = 20_000;
 
 export interface ViewerState {
   readonly arrangement: Arrangement;

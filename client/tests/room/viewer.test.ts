@@ -62,7 +62,7 @@ describe("Viewer", () => {
     viewer.setHidden(true);
     vi.advanceTimersByTime(1_000);
     expect(last()).toHaveLength(4);
-    vi.advanceTimersByTime(5_000);
+    vi.advanceTimersByTime(20_000);
     expect(last()).toEqual(["s-screen"]);
     viewer.setHidden(false);
     expect(last()).toHaveLength(4);
