@@ -6,6 +6,7 @@ mod world;
 
 use std::collections::{BTreeMap, HashMap};
 
+use sfu_proto::command::{Command, Extension, SrtpProfile};
 use world::*;
 
 /// A small seeded generator.
@@ -270,4 +271,81 @@ fn late_packets_from_before_the_switch_are_dropped() {
         got.iter().map(|rtp| rtp.index - first).collect::<Vec<_>>(),
         [0, 2, 3]
     );
+}
+
+#[test]
+fn frame_numbers_of_the_dependency_descriptor_go_on_by_one() {
+    let mut extensions = EXTENSIONS.to_vec();
+    extensions.push((9, Extension::DependencyDescriptor));
+    let mut world = World::new();
+    let mut peer = || world.peer_with(SrtpProfile::AeadAes128Gcm, &extensions);
+    let (one, two, mut subscriber) = (peer(), peer(), peer());
+    let mut cameras = [world.camera(1, &one, 1111), world.camera(2, &two, 2222)];
+    world.video_slot(1, &subscriber);
+    let mut numbers = Vec::new();
+    for (round, (camera, peer)) in [(0, &one), (1, &two), (0, &one)].into_iter().enumerate() {
+        world.show(1, camera as u64 + 1);
+        for frame in 0..3u16 {
+            let camera = &mut cameras[camera];
+            let payload = camera.payload(0, frame == 0, 100);
+            let mut build = camera.build(&payload, true);
+            // Numbers that fall from camera to camera, and wrap.
+            let number = 65534u16
+                .wrapping_add(frame)
+                .wrapping_sub(round as u16 * 300);
+            let [high, low] = number.to_be_bytes();
+            build.extensions.push((9, vec![0xc0, high, low]));
+            world.send(peer, &[build.sent()]);
+            camera.end_frame();
+        }
+        for rtp in world.receive_rtp(&mut subscriber) {
+            let descriptor = rtp.extension(Extension::DependencyDescriptor).unwrap();
+            assert_eq!(descriptor[0], 0xc0);
+            numbers.push(u16::from_be_bytes([descriptor[1], descriptor[2]]));
+        }
+    }
+    assert_eq!(numbers.len(), 9);
+    assert!(
+        numbers
+            .windows(2)
+            .all(|pair| pair[1] == pair[0].wrapping_add(1)),
+        "{numbers:?}"
+    );
+}
+
+#[test]
+fn a_path_that_comes_back_goes_on_at_a_keyframe_without_a_hole() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut subscriber = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    world.video_slot(1, &subscriber);
+    world.show(1, 1);
+    let frame = camera.frame(true, &[100]);
+    world.send(&publisher, &frame);
+    let before = world.receive_rtp(&mut subscriber)[0].index;
+    // Only the publisher keeps its consent fresh.
+    for _ in 0..4 {
+        world.advance_ms(9_000);
+        world.connect(&publisher);
+        let frame = camera.frame(false, &[100]);
+        world.send(&publisher, &frame);
+    }
+    let frame = camera.frame(false, &[100]);
+    world.receive(&mut subscriber);
+    world.send(&publisher, &frame);
+    assert_eq!(
+        world.receive_rtp(&mut subscriber).len(),
+        0,
+        "the path is lost"
+    );
+    let (transport, ice) = (subscriber.id, subscriber.credentials());
+    world.command(Command::RestartIce { transport, ice });
+    world.connect(&subscriber);
+    let highest = world.slot(1).packets;
+    let frames = [camera.frame(false, &[100]), camera.frame(true, &[100])].concat();
+    world.send(&publisher, &frames);
+    let got = world.receive_rtp(&mut subscriber);
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].index, before + highest, "the next number");
 }

@@ -418,7 +418,7 @@ impl Peer {
         }
     }
 
-    fn credentials(&self) -> IceCredentials {
+    pub fn credentials(&self) -> IceCredentials {
         IceCredentials {
             local_ufrag: format!("local{}", self.number),
             local_password: format!("local password {}", self.number),
