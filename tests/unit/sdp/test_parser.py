@@ -150,6 +150,7 @@ BROKEN = {
     SdpProblem.TOO_LARGE: [
         offer(section("0", lines=["a=x:" + "y" * 600_000])),
         offer(section("0", lines=["a=x:" + "\u20ac" * 200_000])),
+        offer(section("0", lines=["a=x"] * 20_000)),
     ],
     SdpProblem.TOO_MANY_SECTIONS: [
         offer(*(section(str(n)) for n in range(129))),
