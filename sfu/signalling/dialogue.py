@@ -45,7 +45,7 @@ class Dialogue:
         return self._session
 
     def on_text(self, text: str) -> None:
-        if not self.allows():
+        if not self.allows(len(text)):
             self._refuse(RateLimited("Too many messages."), wire.id_of(text))
             return
         try:
@@ -70,9 +70,9 @@ class Dialogue:
         if self._session is not None:
             self._entrance.sessions.cut(self._session, self._outlet)
 
-    def allows(self) -> bool:
+    def allows(self, size: int = 0) -> bool:
         """Whether one more frame is within the limit. Far beyond it the connection ends."""
-        allowed = self._limit.take()
+        allowed = self._limit.take(size)
         if self._limit.is_abused:
             self._outlet.close(CloseCode.POLICY)
         return allowed

@@ -7,6 +7,8 @@ import msgspec
 from sfu.errors import BadMessage
 from sfu.signalling.messages import ClientMessage, Event, ServerMessage
 
+# Characters that tell the sender of a bad message what is wrong with it.
+LONGEST_REASON = 200
 _SEQ = b'"seq":0'
 
 
@@ -38,12 +40,17 @@ def decode(text: str | bytes) -> ClientMessage:
     try:
         message: ClientMessage = _decoder.decode(text)
     except msgspec.DecodeError as error:
-        raise BadMessage(f"Not a message of this protocol: {error}") from None
+        raise BadMessage(f"Not a message of this protocol: {_shortened(str(error))}") from None
     except UnicodeError:
         raise BadMessage("Not a message of this protocol: not UTF-8.") from None
     except RecursionError:
         raise BadMessage("Not a message of this protocol: nested too deeply.") from None
     return message
+
+
+def _shortened(reason: str) -> str:
+    """The decoder quotes an unknown type whole, and it may have a MiB."""
+    return reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…"
 
 
 def id_of(text: str | bytes) -> int | None:

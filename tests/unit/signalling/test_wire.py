@@ -79,6 +79,12 @@ def test_every_event_begins_with_its_number() -> None:
             assert cls.__struct_fields__[0] == "seq"
 
 
+def test_reason_quotes_little_of_what_came() -> None:
+    with pytest.raises(BadMessage) as refused:
+        wire.decode('{"type":"' + "x" * 100_000 + '"}')
+    assert len(refused.value.message) < 300
+
+
 def test_event_that_is_numbered_already_is_refused() -> None:
     with pytest.raises(ValueError, match="seq"):
         wire.encode_event(messages.Ended(seq=1, reason="removed"))
@@ -91,6 +97,22 @@ def test_rate_is_a_burst_and_then_a_trickle(clock) -> None:  # type: ignore[no-u
     assert sum(limit.take() for _ in range(300)) == 50
     clock.advance(3600)
     assert sum(limit.take() for _ in range(300)) == 100
+
+
+def test_long_messages_weigh_more(clock) -> None:  # type: ignore[no-untyped-def]
+    limit = RateLimit(clock, per_s=50, burst=100)
+    assert [limit.take(1 << 20) for _ in range(3)] == [True, False, False]
+    clock.advance(2)
+    assert sum(limit.take(512 << 10) for _ in range(300)) == 3
+    assert limit.is_abused
+
+
+def test_the_largest_message_is_not_above_a_small_burst(clock) -> None:  # type: ignore[no-untyped-def]
+    limit = RateLimit(clock, per_s=50, burst=10)
+    assert limit.take(1 << 20)
+    assert not limit.take()
+    clock.advance(3)
+    assert limit.take()
 
 
 def test_rest_forgives(clock) -> None:  # type: ignore[no-untyped-def]
