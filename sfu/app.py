@@ -30,6 +30,7 @@ from sfu.rooms.room import Room
 from sfu.rooms.rooms import Rooms
 from sfu.signalling.door import SignallingDoor
 from sfu.signalling.sessions import Sessions
+from sfu.turns import Turns
 from sfu.web import addresses, listen, responses, tls
 from sfu.web.api import Api
 from sfu.web.health import Health
@@ -40,6 +41,9 @@ log = get_logger(__name__)
 
 # HTTP connections that are still open once all calls have ended get this long.
 _CLOSE_S = 2.0
+# For a connection that has not said its first request, and between requests; aiohttp's own is an hour. Longer
+# than proxies keep theirs (60 s), so that it is the proxy who hangs up and loses no request by it.
+_IDLE_S = 75.0
 
 
 def run(config: Config) -> int:
@@ -124,6 +128,7 @@ class Door(Protocol):
 
 def _doors(core: Core, sessions: Sessions, chat: Chat) -> list[Door]:
     rooms, limits, authenticator = core.rooms, core.config.limits, core.authenticator
+    turns = Turns()
     return [
         Pages(),
         Api(rooms=rooms, media=core.media, authenticator=authenticator),
@@ -142,8 +147,9 @@ def _doors(core: Core, sessions: Sessions, chat: Chat) -> list[Door]:
             origins=OriginPolicy(core.config.auth.origins),
             limits=limits,
             clock=core.clock,
+            turns=turns,
         ),
-        WhipDoor(joiner=core.joiner, authenticator=authenticator, sdp_limit=limits.sdp_bytes),
+        WhipDoor(joiner=core.joiner, authenticator=authenticator, sdp_limit=limits.sdp_bytes, turns=turns),
     ]
 
 
@@ -198,6 +204,7 @@ async def _listen(config: Config, data_dir: Path, core: Core, stack: contextlib.
     runner = web.AppRunner(
         _application(config.limits.api_body_bytes, _doors(core, sessions, chat)),
         access_log=None,
+        keepalive_timeout=_IDLE_S,
         shutdown_timeout=_CLOSE_S,
     )
     stack.push_async_callback(runner.cleanup)

@@ -19,6 +19,7 @@ from sfu.signalling.liveness import Liveness
 from sfu.signalling.outlet import CloseCode
 from sfu.signalling.socket import Socket
 from sfu.signalling.timers import Timer, Timers
+from sfu.turns import Turns
 
 log = get_logger(__name__)
 
@@ -72,26 +73,29 @@ class Connection:
 
     # -- life ------------------------------------------------------------------------------------
 
-    async def run(self, listener: Listener, clock: Clock, timers: Timers) -> None:
+    async def run(self, listener: Listener, clock: Clock, timers: Timers, turns: Turns) -> None:
         """Until it is over."""
         liveness = Liveness(clock, timers, ping=self._ping, give_up=self._cut)
         writing = asyncio.create_task(self._write(timers))
         try:
-            await self._read(listener, liveness)
+            await self._read(listener, liveness, turns)
         finally:
             liveness.stop()
             listener.on_closed()
             await self._finish(writing)
 
-    async def _read(self, listener: Listener, liveness: Liveness) -> None:
+    async def _read(self, listener: Listener, liveness: Liveness, turns: Turns) -> None:
         while True:
             message = await self._socket.receive()
             liveness.heard()
             if message.type in _ENDS:
                 return
-            # Once we close, nothing but the peer's answer to that is of interest.
-            if self._close_code is None:
-                self._take(message, listener)
+            async with turns.turn(len(message.data or "")):
+                # Once we close, nothing but the peer's answer to that is of interest.
+                if self._close_code is None:
+                    self._take(message, listener)
+            # A read of 256 KiB may hold thousands of messages, which receive() hands out without a pause.
+            await asyncio.sleep(0)
 
     def _take(self, message: WSMessage, listener: Listener) -> None:
         match message.type:

@@ -15,6 +15,7 @@ from sfu.signalling.dialogue import Dialogue, Entrance
 from sfu.signalling.handlers import Desk, Joining
 from sfu.signalling.rate import RateLimit
 from sfu.signalling.sessions import Sessions
+from sfu.turns import Turns
 
 # A browser sends its join within a round trip; one that waits holds memory for nothing.
 JOIN_TIMEOUT_S = 10.0
@@ -32,6 +33,7 @@ class SignallingDoor:
         origins: OriginPolicy,
         limits: Limits,
         clock: Clock,
+        turns: Turns,
     ) -> None:
         self._entrance = Entrance(rooms, authenticator, sessions)
         self._joiner = joiner
@@ -39,6 +41,7 @@ class SignallingDoor:
         self._origins = origins
         self._limits = limits
         self._clock = clock
+        self._turns = turns
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/ws", self._serve)]
@@ -50,7 +53,7 @@ class SignallingDoor:
         dialogue = self._dialogue(line, _reached_at(request))
         overdue = loop.call_later(JOIN_TIMEOUT_S, dialogue.on_join_overdue)
         try:
-            await line.run(dialogue, self._clock, loop)
+            await line.run(dialogue, self._clock, loop, self._turns)
         finally:
             overdue.cancel()
         return line.response

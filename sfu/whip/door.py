@@ -17,6 +17,7 @@ from sfu.auth.grants import Grant
 from sfu.errors import NotFound
 from sfu.ids import secret
 from sfu.join import Joiner, JoinKind, JoinRequest, SessionHandle
+from sfu.turns import Turns
 from sfu.whip.http import SDP, Handler, answered, preflight, reached_at, read_sdp
 
 # Of a publisher whose URL and token name none.
@@ -30,10 +31,12 @@ class WhipDoor:
         joiner: Joiner,
         authenticator: Authenticator,
         sdp_limit: int,
+        turns: Turns,
     ) -> None:
         self._joiner = joiner
         self._authenticator = authenticator
         self._sdp_limit = sdp_limit
+        self._turns = turns
         self._sessions: dict[str, SessionHandle] = {}
         """By the secret in their URL."""
 
@@ -55,18 +58,19 @@ class WhipDoor:
         grant = self._grant(request, room)
         sdp = await read_sdp(request, self._sdp_limit)
         key = secret()
-        joined = self._joiner.join(
-            JoinRequest(
-                kind=kind,
-                room=room,
-                grant=grant,
-                sdp=sdp,
-                name=request.query.get("name", DEFAULT_NAME),
-                play=request.query.get("source"),
-                reached_at=reached_at(request),
-                on_ended=lambda _reason: self._forget(key),
+        async with self._turns.turn(len(sdp)):
+            joined = self._joiner.join(
+                JoinRequest(
+                    kind=kind,
+                    room=room,
+                    grant=grant,
+                    sdp=sdp,
+                    name=request.query.get("name", DEFAULT_NAME),
+                    play=request.query.get("source"),
+                    reached_at=reached_at(request),
+                    on_ended=lambda _reason: self._forget(key),
+                )
             )
-        )
         self._sessions[key] = joined.session
         return web.Response(
             status=201,

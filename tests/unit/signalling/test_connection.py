@@ -17,6 +17,7 @@ from sfu.errors import SfuError
 from sfu.limits import Limits
 from sfu.signalling import connection as connections
 from sfu.signalling.door import SignallingDoor
+from sfu.turns import Turns
 from tests.unit.signalling.fakes import House
 
 DEADLINE_S = 20
@@ -47,6 +48,7 @@ class Street:
             origins=OriginPolicy(),
             limits=Limits(),
             clock=SystemClock(),
+            turns=Turns(),
         )
 
     async def connect(self, **options: Any) -> Any:

@@ -12,6 +12,7 @@ from sfu.auth.grants import Grant, Role
 from sfu.auth.tokens import Tokens
 from sfu.clock import ManualClock
 from sfu.limits import Limits
+from sfu.turns import Turns
 from sfu.whip import WhipDoor
 from tests.unit.join.fakes import PROGRAM, VIEWER, Setting
 
@@ -24,6 +25,7 @@ class Program:
             joiner=self.setting.joiner,
             authenticator=Authenticator(mode, self.tokens),
             sdp_limit=limits.sdp_bytes,
+            turns=Turns(),
         )
         application = web.Application()
         application.add_routes(door.routes())
