@@ -104,6 +104,10 @@ bench: build .venv/.development ## Measure the cost of forwarding and print it
 bench-hostile: build .venv/.development ## Measure what attackers cost others, beside an unharmed run
 	$(BIN)/python -m tests.bench.hostile
 
+.PHONY: bench-memory
+bench-memory: build .venv/.development ## Measure what an idle server and its subscribers hold in memory
+	$(BIN)/python -m tests.bench.memory
+
 .PHONY: fuzz
 fuzz: tools ## Feed noise to every parser, FUZZ_SECONDS (60) each
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)
