@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 something broke, 2 the command line or the configuration i
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -83,7 +84,7 @@ def _add_token(commands: Any) -> None:
     parser.add_argument("--room", required=True, help=f"the room's name; {EVERY_ROOM} is every room")
     parser.add_argument("--role", required=True, choices=ROLES)
     parser.add_argument("--name", help="the participant's name; without it, the participant chooses")
-    parser.add_argument("--ttl", type=_positive, default=_DAY_S, metavar="S", help="seconds it holds (86400)")
+    parser.add_argument("--ttl", type=_finite, default=_DAY_S, metavar="S", help="seconds it holds (86400)")
     parser.add_argument("--data-dir", dest="data_dir", metavar="DIR", help="of the server (SFU_DATA_DIR)")
     parser.add_argument("--config", metavar="FILE", help="of the server (SFU_CONFIG)")
 
@@ -97,9 +98,10 @@ def _token(flags: Mapping[str, Any]) -> int:
     return 0
 
 
-def _positive(text: str) -> float:
+def _finite(text: str) -> float:
+    """Seconds. Below zero it makes a token that has expired, for trying out what happens then."""
     seconds = float(text)
-    if not 0 < seconds < float("inf"):
+    if not math.isfinite(seconds):
         raise ValueError(text)
     return seconds
 

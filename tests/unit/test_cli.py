@@ -5,6 +5,7 @@ from sfu.auth import secrets
 from sfu.auth.grants import Grant
 from sfu.auth.tokens import Tokens
 from sfu.clock import SystemClock
+from sfu.errors import Unauthorized
 
 
 @pytest.fixture
@@ -63,8 +64,15 @@ def test_token_prints_one_that_this_data_directorys_server_believes(tmp_path, ca
     assert tokens.check(printed) == Grant("lobby", "publisher", "Ada Lovelace")
 
 
-@pytest.mark.parametrize("ttl", ["0", "-5", "inf", "nan", "soon"])
-def test_a_token_holds_for_a_positive_time(ttl: str, capsys):
+def test_a_negative_time_makes_an_expired_token(tmp_path, capsys):
+    line = ["token", "--room", "r", "--role", "publisher", "--ttl", "-1", "--data-dir", str(tmp_path)]
+    assert cli.main(line) == 0
+    with pytest.raises(Unauthorized, match="expired"):
+        Tokens(secrets.load_or_create(tmp_path), clock=SystemClock()).check(capsys.readouterr().out.strip())
+
+
+@pytest.mark.parametrize("ttl", ["inf", "-inf", "nan", "soon"])
+def test_a_token_holds_for_a_time_in_seconds(ttl: str, capsys):
     with pytest.raises(SystemExit) as caught:
         cli.main(["token", "--room", "r", "--role", "publisher", "--ttl", ttl])
     assert caught.value.code == 2

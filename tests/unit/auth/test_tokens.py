@@ -46,7 +46,7 @@ def test_a_token_ends_with_its_time(tokens: Tokens, clock: ManualClock):
     token = tokens.mint(Grant("lobby", "publisher"), ttl_s=60)
     clock.advance(59)
     assert tokens.check(token)
-    clock.advance(10)
+    clock.advance(1)
     with pytest.raises(Unauthorized, match="expired"):
         tokens.check(token)
 
