@@ -115,7 +115,7 @@ fuzz: tools ## Feed noise to every parser, FUZZ_SECONDS (60) each
 	@# sanitizer: the crate forbids unsafe, and without it targets build and run several times faster.
 	@for target in $$(RUSTC_BOOTSTRAP=1 $(CARGO) fuzz list --fuzz-dir $(FUZZ_DIR)); do \
 		echo "fuzz $$target, $(FUZZ_SECONDS) s"; \
-		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none --fuzz-dir $(FUZZ_DIR) $$target -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none --fuzz-dir $(FUZZ_DIR) $$target -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 || exit 1; \
 	done
 
 .PHONY: lock
