@@ -161,6 +161,8 @@ class Room:
             self.leave(participant_id, "lost")
         else:
             self._emit(events.MediaLost(participant_id))
+            for track in participant.tracks.values():
+                self._speakers.hush(track)
 
     def media_restored(self, participant_id: str) -> None:
         participant = self._participants.get(participant_id)
@@ -186,6 +188,7 @@ class Room:
             self._media.set_forwarding(media, False)
         if known is not None:
             self._watching.replaced(track, self._participants)
+            self._speakers.hush(track)
         self._set_live(track, live and not track.muted_by_moderator)
         return track
 

@@ -53,6 +53,11 @@ class Speakers:
         if self._dominant is track:
             self._dominant = None
 
+    def hush(self, track: Track) -> None:
+        """Media hears it no longer: its source is gone, or another one, and says nothing of its end."""
+        self._speaking.pop(track.id, None)
+        self.tell()
+
     def position_beside(self, track: Track) -> int | None:
         """The audio position that sounds with this picture, if its sound has one."""
         sound = SOUND_OF.get(track.source)

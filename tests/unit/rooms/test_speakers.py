@@ -58,3 +58,22 @@ def test_who_left_is_not_heard() -> None:
     world.listener().on_dominant(source)
     world.room.leave(bob.id, "left")
     assert world.scribe.events[-1] == events.SpeakersChanged((None,), (), None)
+
+
+def test_who_lost_its_media_does_not_speak_on() -> None:
+    world = World()
+    ada = world.join()
+    source = world.media_of(world.publish(ada, "microphone"))
+    world.listener().on_speaking(source, True)
+    world.room.media_lost(ada.id)
+    assert world.room.speakers.speaking == ()
+    assert len(world.scribe.of(events.SpeakersChanged)) == 2
+
+
+def test_new_source_of_a_track_has_not_spoken_yet() -> None:
+    world = World()
+    ada = world.join()
+    track = world.publish(ada, "microphone")
+    world.listener().on_speaking(world.media_of(track), True)
+    assert world.publish(ada, "microphone") == track
+    assert world.room.speakers.speaking == ()
