@@ -54,20 +54,22 @@ def run(config: Config) -> int:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(_serve(config, SystemClock()))
-    return 0
+        return runner.run(_serve(config, SystemClock()))
 
 
-async def _serve(config: Config, clock: Clock) -> None:
+async def _serve(config: Config, clock: Clock) -> int:
     stop = StopSignals()
     data_dir = configuration.data_dir(config.process)
     async with contextlib.AsyncExitStack() as stack:
         core = await Core.start(config, data_dir, clock, stack)
+        core.media.when_failed(stop.at_once)
         url = await _listen(config, data_dir, core, stack)
         print(f"Ready: {url}", flush=True)  # noqa: T201 - the contract with whoever starts us
         await stop.first.wait()
         await drain(core.rooms, config.process.drain_timeout, stop.second)
     log.info("stopped")
+    # Whoever started us can tell a crash from an end, and start us anew.
+    return 1 if core.media.has_failed else 0
 
 
 class StopSignals:
@@ -79,6 +81,11 @@ class StopSignals:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._received)
+
+    def at_once(self) -> None:
+        """Nobody needs to ask: there is nothing left to wait for."""
+        self.first.set()
+        self.second.set()
 
     def _received(self) -> None:
         (self.second if self.first.is_set() else self.first).set()

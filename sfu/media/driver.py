@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sfu import _packets
+from sfu.log import get_logger
 from sfu.media.handshakes import TICK_S, Handshakes
+
+log = get_logger(__name__)
 
 # Events taken at once: some 10 µs each, so that the loop comes round to everyone else every few milliseconds.
 EVENTS_AT_ONCE = 256
@@ -28,6 +31,15 @@ class Driver:
         self._loop = asyncio.get_running_loop()
         self._working: asyncio.Handle | None = None
         self._ticking: asyncio.TimerHandle | None = None
+        self._when_failed: Callable[[], None] | None = None
+        self._has_failed = False
+
+    @property
+    def has_failed(self) -> bool:
+        return self._has_failed
+
+    def when_failed(self, then: Callable[[], None]) -> None:
+        self._when_failed = then
 
     def attach(self) -> None:
         self._loop.add_reader(self._events.event_fd, self._drain)
@@ -39,10 +51,23 @@ class Driver:
                 handle.cancel()
 
     def _drain(self) -> None:
-        for event in self._events.drain(EVENTS_AT_ONCE):
+        try:
+            events = self._events.drain(EVENTS_AT_ONCE)
+        except RuntimeError as error:
+            self._fail(str(error))
+            return
+        for event in events:
             self._handle(event)
         self._handshakes.run()
         self._keep_working()
+
+    def _fail(self, reason: str) -> None:
+        """The packet path has died. Its descriptor stays readable, which would keep the loop busy."""
+        log.error("the packet path has died", reason=reason)
+        self.detach()
+        self._has_failed = True
+        if self._when_failed is not None:
+            self._when_failed()
 
     def _work(self) -> None:
         """One budget of DTLS; the rest after the loop has been round."""

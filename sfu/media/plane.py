@@ -8,7 +8,7 @@ SDP.
 
 import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from sfu import _packets
@@ -228,6 +228,16 @@ class MediaPlane:
         if room in self._inventory.rooms:
             del self._inventory.rooms[room]
             self._packets.remove_room(room)
+
+    # -- its own end ------------------------------------------------------------------------------
+
+    def when_failed(self, then: Callable[[], None]) -> None:
+        """Called once if the packet path dies: no packet moves any more, and nothing here can mend it."""
+        self._driver.when_failed(then)
+
+    @property
+    def has_failed(self) -> bool:
+        return self._driver.has_failed
 
     # -- what is going on -------------------------------------------------------------------------
 

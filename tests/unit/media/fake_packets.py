@@ -128,13 +128,23 @@ class FakePackets:
         self.counted = FakeSnapshot()
         self.snapshots_taken = 0
         self.is_closed = False
+        self.drains = 0
+        self._death: str | None = None
         self._events: deque[Any] = deque()
 
     def emit(self, *events: Any) -> None:
         self._events.extend(events)
         os.eventfd_write(self.event_fd, 1)
 
+    def die(self, reason: str) -> None:
+        """From now on the descriptor stays readable."""
+        self._death = reason
+        os.eventfd_write(self.event_fd, 1)
+
     def drain(self, limit: int = 4096) -> list[Any]:
+        self.drains += 1
+        if self._death is not None:
+            raise RuntimeError(self._death)
         try:
             os.eventfd_read(self.event_fd)
         except BlockingIOError:

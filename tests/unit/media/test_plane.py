@@ -1,5 +1,6 @@
 """What rooms and joining ask becomes commands, and what the packet path says reaches whom it concerns."""
 
+import asyncio
 import inspect
 import os
 from dataclasses import dataclass
@@ -126,6 +127,19 @@ async def test_dtls_before_nomination_is_not_lost(packets, browser) -> None:
     browser._say(browser.session.start(0.0))
     await until(browser._is_over)
     assert browser.heard == [("on_connected",)]
+
+
+async def test_the_death_of_the_packet_path_is_told_once_and_leaves_the_loop_alone(plane, packets) -> None:
+    told: list[str] = []
+    plane.when_failed(lambda: told.append("failed"))
+    packets.die("the packet worker panicked")
+    await until(lambda: told)
+    drains = packets.drains
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert packets.drains == drains
+    assert told == ["failed"]
+    assert plane.has_failed
 
 
 async def test_a_goodbye_loses_the_transport_once(packets, browser) -> None:
