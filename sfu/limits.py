@@ -1,7 +1,8 @@
 """The one table of limits on what a peer may send or use.
 
 Beyond a limit: a named error to that peer or a counted drop; others feel nothing. Limits of the packet path
-(keyframe requests, NACK tries, STUN answers) stand in `sfu/packets/proto` beside the code that keeps them.
+(keyframe requests, NACK tries, STUN answers, a peer's addresses) stand in `sfu/packets/proto` beside the code
+that keeps them.
 """
 
 from dataclasses import dataclass
@@ -21,9 +22,11 @@ class Limits:
         minimum=KIB,
     )
     media_sections: int = setting(128, "m-lines in one offer.", name="limits_media_sections", minimum=1)
-    candidates: int = setting(20, "ICE candidates kept of one peer.", name="limits_candidates", minimum=1)
     inbound_ssrcs: int = setting(
-        64, "Streams (SSRCs) that one peer may send.", name="limits_inbound_ssrcs", minimum=1
+        64,
+        "Streams (SSRCs) that one offer may announce; the packet path takes 64 of a peer in any case.",
+        name="limits_inbound_ssrcs",
+        minimum=1,
     )
     websocket_message_bytes: int = setting(
         MIB,
@@ -66,7 +69,12 @@ class Limits:
         25, "Receive-only video m-lines of one offer that are served.", name="limits_video_slots", minimum=1
     )
     audio_slots: int = setting(
-        8, "Audio slots that the loudest speakers of a room share.", name="limits_audio_slots", minimum=1
+        8,
+        "Audio slots that the loudest speakers of a room share.",
+        name="limits_audio_slots",
+        minimum=1,
+        # The packet path numbers positions in one byte; an offer has no more m-lines than this by default.
+        maximum=128,
     )
     resume_s: float = setting(
         30.0,
