@@ -108,6 +108,10 @@ bench-hostile: build .venv/.development ## Measure what attackers cost others, b
 bench-memory: build .venv/.development ## Measure what an idle server and its subscribers hold in memory
 	$(BIN)/python -m tests.bench.memory
 
+.PHONY: bench-meeting
+bench-meeting: build .venv/.development ## Measure how long four people in real browsers wait for pictures
+	$(BIN)/python -m tests.bench.meeting
+
 .PHONY: fuzz
 fuzz: tools ## Feed noise to every parser, FUZZ_SECONDS (60) each
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install --quiet --locked cargo-fuzz --version $(CARGO_FUZZ_VERSION)

@@ -175,13 +175,13 @@ class Signalling:
     async def tell(self, kind: str, **fields: Any) -> None:
         await self.socket.send_json({"type": kind, **fields})
 
-    async def event(self, kind: str, **fields: Any) -> dict[str, Any]:
+    async def event(self, kind: str, *, deadline_s: float = DEADLINE_S, **fields: Any) -> dict[str, Any]:
         """The first event of this type with these fields, past or to come."""
 
         def found() -> dict[str, Any] | None:
             return next((e for e in self.events if e["type"] == kind and fields.items() <= e.items()), None)
 
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(deadline_s):
             while (event := found()) is None:
                 await self._changed.wait()
         return event

@@ -6,8 +6,8 @@ Firefox gathers no loopback candidate while another interface is up, so loopback
 import asyncio
 import contextlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ import ifaddr
 import pytest
 import yarl
 
-from tests.interop.browsers.chromium import ChromiumPage
+from tests.interop.browsers.chromium import DEVICES, Chromium, ChromiumPage
 from tests.interop.browsers.display import Display
 from tests.interop.browsers.firefox import FirefoxPage
 from tests.interop.browsers.page import Page
+from tests.peers import Peer
 from tests.server import RunningServer, running_server
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
@@ -45,15 +46,31 @@ class Cast:
     server: RunningServer
     pages: list[Page] = field(default_factory=list)
     display: Display | None = None
+    browsers: dict[object, Chromium] = field(default_factory=dict)
+    launching: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def url(self, path: str = "/") -> str:
+        return str(yarl.URL(self.server.url).with_host(own_address()).with_path(path))
 
     def room(self, name: str) -> str:
-        return str(yarl.URL(self.server.url).with_host(own_address()) / "r" / name)
+        return self.url(f"/r/{name}")
 
-    async def chromium(self, name: str, *, flags: tuple[str, ...] = (), **context: Any) -> ChromiumPage:
-        path = executable("chromium", "chromium-browser", "google-chrome")
-        page = await ChromiumPage.launch(name, executable=path, flags=flags, **context)
+    async def chromium(
+        self, name: str, *, alone: bool = False, devices: tuple[str, ...] = DEVICES, **context: Any
+    ) -> ChromiumPage:
+        """A page that shares its browser with the test's others, or is `alone` in a process of its own."""
+        key: object = name if alone else devices
+        async with self.launching:
+            if key not in self.browsers:
+                path = executable("chromium", "chromium-browser", "google-chrome")
+                self.browsers[key] = await Chromium.launch(path, devices)
+        page = await self.browsers[key].page(name, **context)
         self.pages.append(page)
         return page
+
+    def peer(self, room: str, name: str, **options: Any) -> contextlib.AbstractAsyncContextManager[Peer]:
+        """A participant without a browser, which costs a tenth of one."""
+        return Peer.joined(replace(self.server, url=self.url()), room, name, **options)
 
     async def firefox(self, name: str) -> FirefoxPage:
         self.display = self.display or await Display.start()
@@ -63,9 +80,12 @@ class Cast:
         return page
 
     async def close(self) -> None:
-        for page in self.pages:
+        for closing in (
+            *(page for page in self.pages if isinstance(page, FirefoxPage)),
+            *self.browsers.values(),
+        ):
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(page.close(), 20)
+                await asyncio.wait_for(closing.close(), 20)
         if self.display:
             await self.display.stop()
 
@@ -85,7 +105,23 @@ async def host_server() -> AsyncIterator[RunningServer]:
 
 @pytest.fixture
 async def cast(host_server: RunningServer, request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
-    cast = Cast(host_server)
+    async with acting(host_server, request) as cast:
+        yield cast
+
+
+@pytest.fixture
+async def hasty_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
+    """The server waits five seconds, not thirty, for those who were cut."""
+    async with (
+        running_server("--limits-resume-s", "5", tls="auto", host="0.0.0.0") as server,
+        acting(server, request) as cast,
+    ):
+        yield cast
+
+
+@contextlib.asynccontextmanager
+async def acting(server: RunningServer, request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
+    cast = Cast(server)
     try:
         yield cast
         report = getattr(request.node, "call_report", None)
@@ -105,6 +141,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 async def together(*steps: Awaitable[Any]) -> list[Any]:
     """All at once, as people do; the first failure is raised."""
     return list(await asyncio.gather(*steps))
-
-
-Launch = Callable[[str], Awaitable[Page]]

@@ -1,5 +1,7 @@
 """Chromium from the system, driven by Playwright."""
 
+import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,17 @@ from playwright.async_api import Page as PlaywrightPage
 
 from tests.interop.browsers.page import DEADLINE_S, PROBES, Page
 
+# 15 frames a second halve what the tests' cameras cost; two cores carry four browsers.
+DEVICES = ("--use-fake-device-for-media-stream=fps=15", "--use-fake-ui-for-media-stream")
+NO_DEVICES = ("--use-fake-ui-for-media-stream",)
+DENIED = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny")
+
+VIEWPORT = {"width": 960, "height": 600}
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
     "--auto-accept-this-tab-capture",
     "--disable-features=WebRtcHideLocalIpsWithMdns",
     "--autoplay-policy=no-user-gesture-required",
@@ -24,25 +31,44 @@ FLAGS = (
 )
 
 
-class ChromiumPage(Page):
-    def __init__(self, name: str, playwright: Playwright, browser: Browser, page: PlaywrightPage) -> None:
-        super().__init__(name)
+class Chromium:
+    """One browser process; its pages share nothing but the process."""
+
+    def __init__(self, playwright: Playwright, browser: Browser) -> None:
         self._playwright = playwright
+        self._browser = browser
+
+    @classmethod
+    async def launch(cls, executable: str, devices: tuple[str, ...] = DEVICES) -> "Chromium":
+        playwright = await async_playwright().start()
+        browser = await playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *devices])
+        return cls(playwright, browser)
+
+    async def page(self, name: str, **context: Any) -> "ChromiumPage":
+        """A page with a fresh profile; `context` goes to Playwright's `new_context`."""
+        options = {"ignore_https_errors": True, "locale": "en-US", "viewport": VIEWPORT, **context}
+        page = await (await self._browser.new_context(**options)).new_page()
+        await page.add_init_script(PROBES)
+        return ChromiumPage(name, self, page)
+
+    async def close(self) -> None:
+        await self._browser.close()
+        await self._playwright.stop()
+
+    async def kill(self) -> None:
+        """The process ends at once: its pages can tell nobody."""
+        session = await self._browser.new_browser_cdp_session()
+        with contextlib.suppress(Exception):  # the crash takes the answer with it
+            await asyncio.wait_for(session.send("Browser.crash"), 5)
+        await self._playwright.stop()
+
+
+class ChromiumPage(Page):
+    def __init__(self, name: str, browser: Chromium, page: PlaywrightPage) -> None:
+        super().__init__(name)
         self._browser = browser
         self.page = page
         page.set_default_timeout(DEADLINE_S * 1000)
-
-    @classmethod
-    async def launch(
-        cls, name: str, *, executable: str, flags: tuple[str, ...] = (), **context: Any
-    ) -> "ChromiumPage":
-        """A browser process of its own, with a fresh profile; `context` goes to Playwright's `new_context`."""
-        playwright = await async_playwright().start()
-        browser = await playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *flags])
-        options = {"ignore_https_errors": True, "locale": "en-US", **context}
-        page = await (await browser.new_context(**options)).new_page()
-        await page.add_init_script(PROBES)
-        return cls(name, playwright, browser, page)
 
     async def goto(self, url: str) -> None:
         await self.page.goto(url)
@@ -60,13 +86,7 @@ class ChromiumPage(Page):
         await self.page.screenshot(path=path)
 
     async def close(self) -> None:
-        await self._browser.close()
-        await self._playwright.stop()
+        await self.page.context.close()
 
     async def kill(self) -> None:
-        session = await self._browser.new_browser_cdp_session()
-        try:
-            await session.send("Browser.crash")
-        except Exception:
-            pass  # the crash takes the answer with it
-        await self._playwright.stop()
+        await self._browser.kill()

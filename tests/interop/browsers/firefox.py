@@ -151,7 +151,18 @@ class FirefoxPage(Page):
         return answer["result"].get("value")
 
     async def press(self, button: str) -> None:
-        await self._call(await self._locate("button", button), "(e) => e.click()")
+        node = await self._locate("button", button)
+        await self._call(node, "(e) => e.scrollIntoView({block: 'nearest'})")
+        target = {"type": "element", "element": {"sharedId": node["sharedId"]}}
+        actions = [
+            {"type": "pointerMove", "x": 0, "y": 0, "origin": target},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        await self._send(
+            "input.performActions",
+            context=self._context, actions=[{"type": "pointer", "id": "mouse", "actions": actions}],
+        )  # fmt: skip
 
     async def fill(self, label: str, text: str) -> None:
         await self._call(

@@ -68,6 +68,18 @@ class Page(ABC):
                 )
             await asyncio.sleep(0.1)
 
+    async def settles(self, function: str, *arguments: object, for_s: float = 2.5) -> Any:
+        """Wait until a probe's value has stayed the same for `for_s`; that value."""
+        started = since = time.monotonic()
+        before = await self.probe(function, *arguments)
+        while time.monotonic() - since < for_s:
+            if time.monotonic() - started > DEADLINE_S:
+                raise AssertionError(f"{self.name}: {function}{arguments} still changes after {DEADLINE_S} s")
+            await asyncio.sleep(0.2)
+            if (value := await self.probe(function, *arguments)) != before:
+                before, since = value, time.monotonic()
+        return before
+
     async def join(self, room_url: str, name: str) -> None:
         """As a person: open the room's page, write one's name, press Join."""
         await self.goto(room_url)

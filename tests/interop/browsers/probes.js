@@ -3,15 +3,46 @@
 (() => {
   if (globalThis.__probes) return;
   const connections = [];
+  // Moments of the join by name, the first of each; see watchFirstFrame.
+  const marks = {};
+  const mark = (name) => {
+    if (marks.join !== undefined) marks[name] ??= performance.now() - marks.join;
+  };
   const Native = globalThis.RTCPeerConnection;
   if (Native) {
     globalThis.RTCPeerConnection = class RTCPeerConnection extends Native {
       constructor(...args) {
         super(...args);
         connections.push(this);
+        this.addEventListener("connectionstatechange", () => mark(this.connectionState));
+      }
+
+      async setRemoteDescription(description) {
+        mark("answer");
+        await super.setRemoteDescription(description);
+        mark("answerSet");
       }
     };
   }
+  const sockets = [];
+  const NativeSocket = globalThis.WebSocket;
+  globalThis.WebSocket = class WebSocket extends NativeSocket {
+    constructor(...args) {
+      super(...args);
+      sockets.push(this);
+    }
+  };
+  const captured = [];
+  const { mediaDevices } = navigator;
+  if (mediaDevices) {
+    const native = mediaDevices.getUserMedia.bind(mediaDevices);
+    mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await native(constraints);
+      captured.push(...stream.getTracks());
+      return stream;
+    };
+  }
+
   const alive = () => connections.filter((c) => c.signalingState !== "closed");
 
   // Elements of the whole page, open shadow roots included.
@@ -37,6 +68,7 @@
       source: tile.dataset.source,
       track: tile.dataset.track ?? "",
       text: tile.innerText ?? "",
+      marks: [...all(tile, "[role=img][aria-label]")].map((mark) => mark.getAttribute("aria-label")),
       width: video?.videoWidth ?? 0,
       height: video?.videoHeight ?? 0,
       frames: frames(video),
@@ -62,6 +94,16 @@
       return [...all(document, "[data-participant][data-source]")]
         .filter((tile) => tile.dataset.source === source)
         .map(describe);
+    },
+
+    // Decoded frames of each tile of this source.
+    frames(source) {
+      return this.tiles(source).map((tile) => tile.frames);
+    },
+
+    // Devices that are open now: each keeps its light on.
+    openDevices() {
+      return captured.filter((track) => track.readyState === "live").map((track) => track.kind);
     },
 
     // Tiles, each with whether it decoded frames since it was asked for last.
@@ -136,31 +178,46 @@
       return this.text().includes(words);
     },
 
-    // Milliseconds from the press of Join to the first decoded remote frame, taken in the page itself.
+    // From the press of Join on, notes when each step was done: see joinMarks.
     watchFirstFrame() {
-      const watch = { joined: null, frame: null };
-      globalThis.__firstFrame = watch;
-      document.addEventListener(
-        "click",
-        (event) => {
-          const button = event.composedPath().find((node) => node.tagName === "BUTTON");
-          const name = button?.getAttribute("aria-label") ?? button?.innerText?.trim();
-          if (name === "Join") watch.joined = performance.now();
-        },
-        { capture: true },
-      );
+      const pressed = (event) => {
+        const button = event.composedPath().find((node) => node.tagName === "BUTTON");
+        const name = button?.getAttribute("aria-label") ?? button?.innerText?.trim();
+        if (name === "Join") marks.join = performance.now();
+      };
+      document.addEventListener("click", pressed, { capture: true });
       const poll = () => {
-        const moving = this.tiles("camera").some((tile) => tile.frames > 0);
-        if (moving && watch.joined !== null) watch.frame = performance.now();
+        if (this.tiles("camera").some((tile) => tile.track)) mark("tile");
+        if (this.tiles("camera").some((tile) => tile.frames > 0)) mark("frame");
         else requestAnimationFrame(poll);
       };
       requestAnimationFrame(poll);
       return true;
     },
 
-    firstFrameMs() {
-      const watch = globalThis.__firstFrame;
-      return watch?.frame ? watch.frame - watch.joined : null;
+    // Milliseconds from the press of Join to each step, once a remote frame was decoded.
+    joinMarks() {
+      return marks.frame === undefined ? null : { ...marks, join: 0 };
+    },
+
+    // Asks the server for this one picture; milliseconds until its tile shows a frame whose lower right
+    // corner is (or is not) of this colour, by which a frame of the picture before is told apart.
+    async switchTo(track, colour, isOfColour) {
+      const started = performance.now();
+      const view = { type: "set_view", tiles: [{ track, width: 640, height: 360, stage: true }] };
+      sockets.findLast((socket) => socket.readyState === 1).send(JSON.stringify(view));
+      const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      while (performance.now() - started < 20000) {
+        await new Promise(requestAnimationFrame);
+        const tile = [...all(document, `[data-track="${track}"]`)][0];
+        const video = tile && videoOf(tile);
+        if (!video?.videoWidth) continue;
+        context.drawImage(video, 0, 0, 16, 16);
+        const corner = context.getImageData(14, 14, 1, 1).data;
+        const isNear = colour.every((value, index) => Math.abs(value - corner[index]) < 24);
+        if (corner[3] > 0 && isNear === isOfColour) return performance.now() - started;
+      }
+      return null;
     },
   };
 })();

@@ -1,0 +1,38 @@
+"""Who has no camera and no microphone, or does not give them, still sees, hears and is seen to be there."""
+
+import pytest
+
+from tests.interop.browsers.chromium import DENIED, NO_DEVICES
+from tests.interop.conftest import Cast
+from tests.peers import Picture, Tone
+
+
+@pytest.mark.parametrize(
+    ("devices", "explanation"),
+    [
+        pytest.param(NO_DEVICES, "No camera and no microphone were found.", id="none"),
+        pytest.param(DENIED, "not allowed to use your camera and microphone", id="denied"),
+    ],
+)
+async def test_joining_without_a_device(cast: Cast, devices: tuple[str, ...], explanation: str) -> None:
+    ana = await cast.chromium("ana", devices=devices)
+    async with cast.peer("bare", "ben", microphone=Tone(), camera=Picture()) as ben:
+        await ana.goto(cast.room("bare"))
+        await ana.until("shows", explanation)
+        await ana.fill("Your name", "ana")
+        await ana.press("Join")
+        await ana.sees(1)
+        await ana.hears(1)
+        joined = await ben.signalling.event("participant_joined")
+        assert (joined["participant"]["name"], joined["participant"]["tracks"]) == ("ana", [])
+    assert not cast.server.errors()
+
+
+async def test_the_address_alone_can_join(cast: Cast) -> None:
+    ana = await cast.chromium("ana")
+    async with cast.peer("direct", "ben", microphone=Tone(), camera=Picture()) as ben:
+        await ana.goto(f"{cast.room('direct')}?join=1&name=Ana%20Direct")
+        joined = await ben.signalling.event("participant_joined")
+        assert joined["participant"]["name"] == "Ana Direct"
+        await ana.sees(1)
+        await ben.sees(1)
