@@ -8,7 +8,7 @@ from tests.interop.conftest import Cast
 from tests.peers import Picture, Tone
 
 AXE = Path(__file__).parents[2] / "client/node_modules/axe-core/axe.min.js"
-LOOKS = [(960, "light"), (960, "dark"), (360, "light"), (360, "dark")]
+LOOKS = [(360, "dark"), (360, "light"), (960, "dark"), (960, "light")]
 FOCUSED = (
     "(e => e.getAttribute('aria-label') ?? e.labels?.[0]?.innerText ?? e.innerText)(document.activeElement)"
 )
