@@ -147,7 +147,10 @@ impl Router {
         if self.replies.arena.len() >= REPLY_BYTES {
             return Err(DropReason::SendQueueFull);
         }
-        if let Some(event) = self.ice.handle(now, path, data, &mut self.replies)? {
+        let event = self.ice.handle(now, path, data, &mut self.replies)?;
+        // A check can take a 5-tuple over, or evict one, without being worth an event.
+        self.last_path = None;
+        if let Some(event) = event {
             self.handle_ice(event);
         }
         Ok(())

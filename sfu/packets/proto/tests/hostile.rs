@@ -46,6 +46,23 @@ fn an_unknown_tuple_reaches_nothing_but_stun() {
 }
 
 #[test]
+fn a_tuple_belongs_to_whoever_checked_it_last() {
+    let mut world = World::new();
+    let (one, other) = (world.peer(), world.peer());
+    world.take_events();
+    world.deliver(one.path, vec![dtls(50), other.check(), dtls(50)]);
+    let owners: Vec<_> = world
+        .take_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::DtlsReceived { transport, .. } => Some(transport),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(owners, [one.id, other.id]);
+}
+
+#[test]
 fn replayed_and_mis_keyed_packets_are_not_forwarded() {
     let mut world = World::new();
     let publisher = world.peer();
@@ -126,6 +143,26 @@ fn one_peer_may_send_64_streams() {
     let snapshot = world.router.snapshot(world.now);
     assert_eq!(snapshot.sources[0].layers.len(), 64);
     assert_eq!(world.drops(DropReason::TooManySsrcs), 16);
+}
+
+#[test]
+fn a_stream_that_hops_between_m_lines_leaves_nothing_behind() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 5);
+    world.camera(2, &publisher, 6);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    for hop in 0..100 {
+        camera.mid = ["v1", "v2"][hop % 2].to_owned();
+        let frame = camera.frame(true, &[60]);
+        world.send(&publisher, &frame);
+    }
+    let snapshot = world.router.snapshot(world.now);
+    let layers: usize = snapshot.sources.iter().map(|one| one.layers.len()).sum();
+    assert_eq!(layers, 1);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 50);
 }
 
 #[test]

@@ -222,6 +222,16 @@ impl Ingress {
         slot
     }
 
+    /// Its stream has gone over to another m-line: as often as a peer pleases, so it must not stay.
+    fn remove_layer(&mut self, index: usize) {
+        let layer = self.layers.remove(index);
+        self.sources[layer.source]
+            .layers
+            .retain(|&held| held != index);
+        self.down.push(Down::LayerEnded(layer.key));
+        self.tell_layers(layer.source);
+    }
+
     /// Subscribers forget the layer; its stream goes on, as a new layer to them.
     fn end_layer(&mut self, index: usize) {
         let key = self.new_key(index);

@@ -31,16 +31,18 @@ impl Ingress {
             .or_else(|| self.by_payload_type(receiver, header))
             .ok_or(DropReason::UnknownSsrc)?;
         let streams = &mut self.receivers[receiver].streams;
-        match known {
-            Some(index) => {
-                streams[index] = stream;
-                Ok(index)
-            }
-            None => {
-                streams.push(stream);
-                Ok(streams.len() - 1)
+        let Some(index) = known else {
+            streams.push(stream);
+            return Ok(streams.len() - 1);
+        };
+        let held = streams[index];
+        if (held.line, held.index) != (stream.line, stream.index) {
+            streams[index] = stream;
+            if let Some(layer) = held.layer {
+                self.remove_layer(layer);
             }
         }
+        Ok(index)
     }
 
     /// A packet may say that its SSRC has moved to another m-line.
