@@ -48,8 +48,6 @@ reasons! {
     PaddingOnly = "padding_only",
     /// The source is muted by a moderator.
     NotForwarding = "not_forwarding",
-    /// The slot has no payload type for it.
-    NoPayloadType = "no_payload_type",
     /// An RTX packet whose original is unknown or malformed.
     RtxUnmatched = "rtx_unmatched",
     /// A NACKed packet that is no longer stored.

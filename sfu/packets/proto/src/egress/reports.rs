@@ -83,12 +83,13 @@ impl Egress {
     }
 
     fn push_rtcp(&mut self, sender: usize, rtcp: &mut Vec<u8>) {
-        if !rtcp.is_empty() {
-            let transport = self.senders[sender].id;
-            self.walk.push(Control::Rtcp {
-                transport,
-                rtcp: std::mem::take(rtcp),
-            });
+        if rtcp.is_empty() {
+            return;
+        }
+        let transport = self.senders[sender].id;
+        let rtcp = std::mem::take(rtcp);
+        if !self.walk.push(Control::Rtcp { transport, rtcp }) {
+            self.drops.count(DropReason::SendQueueFull);
         }
     }
 
@@ -178,10 +179,13 @@ impl Egress {
                     let slot = &mut self.slots[index];
                     let round_trip = self.senders[slot.sender].round_trip();
                     let is_allowed = slot.retransmissions.allow(sequence, now_ms, round_trip);
-                    if is_allowed && self.walk.push(Control::Retransmission(Box::new(again))) {
+                    if !is_allowed {
+                        DropReason::NackLimited
+                    } else if self.walk.push(Control::Retransmission(Box::new(again))) {
                         continue;
+                    } else {
+                        DropReason::SendQueueFull
                     }
-                    DropReason::NackLimited
                 }
             };
             self.drops.count(reason);
