@@ -7,6 +7,7 @@ from asking for another camera to its first frame, and the packets lost meanwhil
 import argparse
 import asyncio
 import statistics
+import sys
 from typing import Any
 
 from tests.interop.browsers.page import Page
@@ -105,6 +106,7 @@ async def main() -> None:
     parser.add_argument("--joins", type=int, default=12)
     parser.add_argument("--switches", type=int, default=10, help="pairs, there and back")
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # what was measured stands, even if the rest is cut short
     async with running_server(tls="auto", host="0.0.0.0") as server:
         cast = Cast(server)
         try:
