@@ -85,6 +85,12 @@ class Limits:
     transports: int = setting(
         5000, "Media transports (peers) open at once.", name="limits_transports", minimum=1
     )
+    half_open_joins: int = setting(
+        256,
+        "Joins of one address whose media has not come yet. Behind a busy proxy it should be higher.",
+        name="limits_half_open_joins",
+        minimum=1,
+    )
     dtls_handshakes: int = setting(
         200, "DTLS handshakes under way at once.", name="limits_dtls_handshakes", minimum=1
     )

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 from sfu.errors import BadOffer, Forbidden, NotFound, UnsupportedMedia
 from sfu.join.assembly import Assembly, open_link
+from sfu.join.half_open import HalfOpen, Place
 from sfu.join.plan import Plan, check_same_sections, make_plan
 from sfu.join.requests import Joined, JoinRequest, SessionHandle, TrackHint
 from sfu.join.session import Link, Session
@@ -37,12 +38,15 @@ class Joiner:
         self._rooms = rooms
         self._media = media
         self._limits = limits
+        self._half_open = HalfOpen(limits.half_open_joins)
         self._sessions: dict[str, Session] = {}
         """By id of the participant or viewer."""
         rooms.add_observer(self)
 
     def join(self, request: JoinRequest) -> Joined:
-        """Raises what :func:`~sfu.join.plan.make_plan` and :meth:`Rooms.join` raise, and Forbidden."""
+        """Raises what :func:`~sfu.join.plan.make_plan` and :meth:`Rooms.join` raise, Forbidden and
+        RateLimited.
+        """
         if request.kind == "whip" and not request.grant.may_publish:
             raise Forbidden("Your role does not allow sending media.")
         plan = make_plan(
@@ -55,9 +59,11 @@ class Joiner:
         if request.kind == "whep":
             self._check_decodable(request, plan)
         with ExitStack() as undo:
-            watcher = TransportWatcher()
+            place = self._half_open.take(request.came_from)
+            undo.callback(place.give_back)
+            watcher = TransportWatcher(place)
             link = open_link(self._media, plan, watcher, undo)
-            session = self._enter(request, link, undo)
+            session = self._enter(request, link, place, undo)
             watcher.watch(session, link.transport)
             assembly = Assembly(self._media, session, link, undo)
             assembly.carry_out(plan)
@@ -98,13 +104,14 @@ class Joiner:
                 session = self._sessions.pop(id_, None)
                 if session is None:
                     return
+                session.place.give_back()
                 log.info("left", kind=session.kind, room=room.name, id=id_, reason=reason)
                 if session.on_ended is not None:
                     session.on_ended(reason)
 
     # -- joining ---------------------------------------------------------------------------------
 
-    def _enter(self, request: JoinRequest, link: Link, undo: ExitStack) -> Session:
+    def _enter(self, request: JoinRequest, link: Link, place: Place, undo: ExitStack) -> Session:
         if request.kind == "whep":
             room, viewer = self._rooms.view(request.room, request.play)
             undo.callback(room.leave_viewer, viewer.id, "left")
@@ -119,7 +126,7 @@ class Joiner:
             undo.callback(room.leave, participant.id, "left")
             room.attach_transport(participant.id, TransportId(link.transport))
             handle = SessionHandle(participant.id, request.kind, room)
-        return Session(handle=handle, link=link, on_ended=request.on_ended)
+        return Session(handle=handle, link=link, on_ended=request.on_ended, place=place)
 
     def _check_decodable(self, request: JoinRequest, plan: Plan) -> None:
         """Raises UnsupportedMedia if a viewer could play nothing of what its lines of a kind would show."""

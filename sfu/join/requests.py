@@ -35,6 +35,8 @@ class JoinRequest:
     """Of a viewer: the name or id of whom to play; None plays the stage."""
     reached_at: str | None = None
     """Our address to which the request came."""
+    came_from: str | None = None
+    """The address of who asks, or of the proxy in between."""
     on_ended: Callable[[LeaveReason], None] | None = None
     """Told once, when who joined is in the room no longer; call nothing of the room from there."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from sfu.ids import public_id
+from sfu.join.half_open import Place
 from sfu.join.requests import Joined, JoinKind, SessionHandle, TrackHint
 from sfu.media.specs import CodecName, Extensions, LocalTransport, Slot
 from sfu.rooms.events import LeaveReason
@@ -93,6 +94,8 @@ class Session:
     """The transport is gone; a new peer connection may take its place."""
     cname: str = field(default_factory=public_id)
     on_ended: Callable[[LeaveReason], None] | None = None
+    place: Place = field(default_factory=Place)
+    """Until the media has come."""
 
     @property
     def id(self) -> str:

@@ -1,5 +1,6 @@
 """What media tells of a session, passed on to its room."""
 
+from sfu.join.half_open import Place
 from sfu.join.session import Session
 from sfu.log import get_logger
 from sfu.media.specs import CodecName, LostReason
@@ -11,19 +12,23 @@ log = get_logger(__name__)
 class TransportWatcher:
     """Silent until it knows whom to watch, and again once another transport has taken over."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
+        """`place` is given back once the transport is up or lost."""
         self._session: Session | None = None
         self._transport: int | None = None
+        self._place = place or Place()
 
     def watch(self, session: Session, transport: int) -> None:
         self._session, self._transport = session, transport
 
     def on_connected(self) -> None:
+        self._place.give_back()
         session = self._watched()
         if session is not None and session.kind != "whep":
             session.room.media_restored(session.id)
 
     def on_lost(self, reason: LostReason) -> None:
+        self._place.give_back()
         session = self._watched()
         if session is None:
             return

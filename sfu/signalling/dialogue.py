@@ -111,6 +111,7 @@ class Dialogue:
                 name=message.name,
                 tracks=handlers.hints(message.tracks),
                 reached_at=self._desk.reached_at,
+                came_from=self._desk.came_from,
             )
         )
         self._session = self._entrance.sessions.open(joined.session, self._outlet)

@@ -50,7 +50,7 @@ class SignallingDoor:
         self._origins.check(request.headers.get(hdrs.ORIGIN), request.host)
         loop = asyncio.get_running_loop()
         line = await connection.opened(request, self._limits.websocket_message_bytes)
-        dialogue = self._dialogue(line, _reached_at(request))
+        dialogue = self._dialogue(line, Desk(self._joiner, self._chat, _reached_at(request), request.remote))
         overdue = loop.call_later(JOIN_TIMEOUT_S, dialogue.on_join_overdue)
         try:
             await line.run(dialogue, self._clock, loop, self._turns)
@@ -58,9 +58,9 @@ class SignallingDoor:
             overdue.cancel()
         return line.response
 
-    def _dialogue(self, line: connection.Connection, reached_at: str | None) -> Dialogue:
+    def _dialogue(self, line: connection.Connection, desk: Desk) -> Dialogue:
         limit = RateLimit(self._clock, per_s=self._limits.messages_per_s, burst=self._limits.message_burst)
-        return Dialogue(line, self._entrance, Desk(self._joiner, self._chat, reached_at), limit)
+        return Dialogue(line, self._entrance, desk, limit)
 
 
 def _reached_at(request: web.Request) -> str | None:

@@ -42,6 +42,8 @@ class Desk:
     chat: Chat
     reached_at: str | None
     """Our address to which the client connected."""
+    came_from: str | None = None
+    """The client's, or its proxy's."""
 
 
 def handle(desk: Desk, session: Session, message: ClientMessage) -> Reply | None:

@@ -68,6 +68,7 @@ class WhipDoor:
                     name=request.query.get("name", DEFAULT_NAME),
                     play=request.query.get("source"),
                     reached_at=reached_at(request),
+                    came_from=request.remote,
                     on_ended=lambda _reason: self._forget(key),
                 )
             )
