@@ -53,8 +53,18 @@ def run(config: Config) -> int:
         import uvloop
 
         factory = uvloop.new_event_loop
+        _raise_descriptor_limit()
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(_serve(config, SystemClock()))
+
+
+def _raise_descriptor_limit() -> None:
+    """Every WebSocket is one descriptor, and systems begin with 1024 for the sake of select()."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says "unlimited" and does not mean it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(config: Config, clock: Clock) -> int:
