@@ -30,6 +30,8 @@ pub(crate) const NACK_GAP: i64 = 128;
 pub(crate) const NACK_TRIES: u8 = 10;
 /// Reordering on the link is this short nearly always; asking earlier asks for nothing.
 pub(crate) const NACK_DELAY: Duration = Duration::from_millis(5);
+/// Least time before asking for, or sending, a packet again, however short the reported round trip.
+pub(crate) const NACK_SPACING: Duration = Duration::from_millis(20);
 /// Round trip until a report tells.
 pub(crate) const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// Sequence numbers taken from one received NACK packet.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::{CACHE_PACKETS, DEFAULT_ROUND_TRIP, NACK_TRIES};
+use crate::limits::{CACHE_PACKETS, DEFAULT_ROUND_TRIP, NACK_SPACING, NACK_TRIES};
 
 pub(crate) fn round_trip_or_default(measured: Option<Duration>) -> Duration {
     measured.unwrap_or(DEFAULT_ROUND_TRIP)
@@ -29,7 +29,8 @@ impl Retransmissions {
         let place = &mut self.0[sequence.rem_euclid(CACHE_PACKETS as i64) as usize];
         let tries = match place {
             Some(sent) if sent.sequence == sequence => {
-                let is_too_soon = now_ms < sent.at_ms + round_trip.as_millis() as u64;
+                let spacing = round_trip.max(NACK_SPACING).as_millis() as u64;
+                let is_too_soon = now_ms < sent.at_ms + spacing;
                 if is_too_soon || sent.tries == NACK_TRIES {
                     return false;
                 }
@@ -69,6 +70,20 @@ mod tests {
         assert!(sent.allow(8, 0, round_trip));
         assert!(!sent.allow(8, 49, round_trip));
         assert!(sent.allow(8, 50, round_trip));
+    }
+
+    /// Whoever reports no delay at all would else get the whole store ten times for one datagram.
+    #[test]
+    fn a_round_trip_of_nothing_is_not_believed() {
+        let mut sent = Retransmissions::default();
+        let answered = |sent: &mut Retransmissions, ms| {
+            (0..10)
+                .filter(|_| sent.allow(7, ms, Duration::ZERO))
+                .count()
+        };
+        assert_eq!(answered(&mut sent, 0), 1);
+        assert_eq!(answered(&mut sent, 19), 0);
+        assert_eq!(answered(&mut sent, 20), 1);
     }
 
     #[test]

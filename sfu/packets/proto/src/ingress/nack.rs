@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::limits::{MISSING_PACKETS, NACK_DELAY, NACK_GAP, NACK_TRIES};
+use crate::limits::{MISSING_PACKETS, NACK_DELAY, NACK_GAP, NACK_SPACING, NACK_TRIES};
 
 #[derive(Debug)]
 struct Missing {
@@ -79,7 +79,7 @@ impl NackList {
                 return false;
             }
             missing.tries += 1;
-            missing.next = now + round_trip.max(Duration::from_millis(20));
+            missing.next = now + round_trip.max(NACK_SPACING);
             due.push(missing.number as u16);
             true
         });
