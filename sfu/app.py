@@ -31,7 +31,7 @@ from sfu.rooms.rooms import Rooms
 from sfu.signalling.door import SignallingDoor
 from sfu.signalling.sessions import Sessions
 from sfu.turns import Turns
-from sfu.web import addresses, listen, responses, tls
+from sfu.web import addresses, listen, responses, strangers, tls
 from sfu.web.api import Api
 from sfu.web.health import Health
 from sfu.web.pages import Pages
@@ -216,6 +216,7 @@ class JoinCounter:
 async def _listen(config: Config, data_dir: Path, core: Core, stack: contextlib.AsyncExitStack) -> str:
     """Opens the doors; the URL for a person on this machine."""
     context = tls.context(config.web, data_dir, config.media.public_address)
+    strangers.keep_out_of_log()
     sockets = listen.listen(config.web.host, config.web.port)
     sessions, chat = _talking(core)
     runner = web.AppRunner(
