@@ -11,6 +11,7 @@ import contextlib
 import fractions
 import itertools
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -189,6 +190,12 @@ class Signalling:
     async def close(self) -> None:
         await self.socket.close()
         await self.cut()
+
+    def stop_reading(self) -> None:
+        """The connection stays open, and whatever comes stays in the network."""
+        transport = self.socket._writer.transport
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        transport.pause_reading()
 
     async def cut(self) -> None:
         """The connection is lost without a closing handshake."""

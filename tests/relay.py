@@ -5,6 +5,7 @@ The client is given the relay's address in place of the server's candidates.
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any
 
 Address = tuple[str, int]
@@ -20,6 +21,8 @@ class Relay(asyncio.DatagramProtocol):
         self._up = True
         self._inside: asyncio.DatagramTransport
         self.forwarded = 0
+        self.on_sent: Callable[[bytes], None] | None = None
+        """Sees what clients send, while the relay is up."""
 
     @classmethod
     async def start(cls, server: Address, host: str = "127.0.0.1") -> "Relay":
@@ -52,12 +55,19 @@ class Relay(asyncio.DatagramProtocol):
             mapping.close()
         self._outside.clear()
 
+    def inject(self, data: bytes) -> None:
+        """Send something of the test's own from the address of each client, even while cut."""
+        for mapping in self._outside.values():
+            mapping.send(data)
+
     def connection_made(self, transport: Any) -> None:
         self._inside = transport
 
     def datagram_received(self, data: bytes, address: Address) -> None:
         if not self._up:
             return
+        if self.on_sent is not None:
+            self.on_sent(data)
         mapping = self._outside.get(address)
         if mapping is None:
             self._outside[address] = mapping = _Mapping(self, address)

@@ -1,23 +1,12 @@
 """Junk at the media port: the running call goes on, memory stays, every datagram is a counted drop."""
 
-import re
-
-import aiohttp
-
 from tests.hostile.floods import flood
+from tests.hostile.looking import dropped
 from tests.peers import Peer, Picture, Tone
 from tests.server import RunningServer
 
 MEMORY_BOUND = 32 << 20
 """Asserted bound; the figure itself (10 MiB) is printed by `make bench-hostile`."""
-
-
-async def metric(server: RunningServer, name: str) -> dict[str, float]:
-    """Samples of one metric by their label text."""
-    async with aiohttp.ClientSession() as http, http.get(f"{server.url}metrics") as response:
-        text = await response.text()
-    samples = re.findall(rf"^{name}(?:\{{([^}}]*)\}})? (\S+)$", text, re.MULTILINE)
-    return {labels: float(value) for labels, value in samples}
 
 
 async def test_the_call_goes_on_and_memory_stays(server: RunningServer) -> None:
@@ -27,13 +16,13 @@ async def test_the_call_goes_on_and_memory_stays(server: RunningServer) -> None:
     ):
         await ana.sees(1)
         await biel.hears(1)
-        before, dropped = server.resident_bytes, sum((await metric(server, "sfu_drops_total")).values())
+        before, drops = server.resident_bytes, await dropped(server)
 
         sent = await flood(server.media_port, rate=20_000, duration_s=3.0)
 
         await ana.sees(1)
         await biel.hears(1)
         assert server.resident_bytes - before < MEMORY_BOUND
-        assert sum((await metric(server, "sfu_drops_total")).values()) > dropped
+        assert await dropped(server) > drops
         assert sent > 0
     assert not server.errors()

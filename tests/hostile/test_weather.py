@@ -16,9 +16,18 @@ CUT_S = 10.0
 async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer) -> None:
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
-        Peer.joined(server, "cut", "Ana", microphone=Tone(), camera=Picture()) as ana,
         Peer.joined(
-            server, "cut", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer
+            server, "cut", "Ana", microphone=Tone(), camera=Picture(), video_slots=1, audio_slots=1
+        ) as ana,
+        Peer.joined(
+            server,
+            "cut",
+            "Biel",
+            microphone=Tone(),
+            camera=Picture(),
+            video_slots=1,
+            audio_slots=1,
+            edit_answer=relay.edit_answer,
         ) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1), ana.hears(1))
@@ -33,9 +42,18 @@ async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer
 async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
-        Peer.joined(server, "nat", "Ana", microphone=Tone(), camera=Picture()) as ana,
         Peer.joined(
-            server, "nat", "Biel", microphone=Tone(), camera=Picture(), edit_answer=relay.edit_answer
+            server, "nat", "Ana", microphone=Tone(), camera=Picture(), video_slots=1, audio_slots=1
+        ) as ana,
+        Peer.joined(
+            server,
+            "nat",
+            "Biel",
+            microphone=Tone(),
+            camera=Picture(),
+            video_slots=1,
+            audio_slots=1,
+            edit_answer=relay.edit_answer,
         ) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1))
@@ -49,8 +67,8 @@ async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
 async def test_sigterm_lets_calls_go_on_and_new_ones_not_in() -> None:
     async with (
         running_server("--drain-timeout", "6") as server,
-        Peer.joined(server, "drain", "Ana", camera=Picture()) as ana,
-        Peer.joined(server, "drain", "Biel", camera=Picture()) as biel,
+        Peer.joined(server, "drain", "Ana", camera=Picture(), video_slots=1, audio_slots=1) as ana,
+        Peer.joined(server, "drain", "Biel", camera=Picture(), video_slots=1, audio_slots=1) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1))
         server.process.send_signal(signal.SIGTERM)
@@ -63,3 +81,24 @@ async def test_sigterm_lets_calls_go_on_and_new_ones_not_in() -> None:
         await asyncio.gather(ana.sees(1), biel.sees(1))
         assert (await ana.signalling.event("ended"))["reason"] == "server_stopped"
         assert await asyncio.wait_for(server.process.wait(), 30) == 0
+
+
+async def test_a_killed_browser_leaves_no_ghost_and_its_room_unharmed() -> None:
+    """No leave, no closing handshake, no goodbye of DTLS: everything stops at once."""
+    async with running_server("--limits-resume-s", "2") as server:
+        relay = await Relay.start(("127.0.0.1", server.media_port))
+        async with (
+            Peer.joined(server, "kill", "Ana", camera=Picture(), video_slots=1, audio_slots=1) as ana,
+            Peer.joined(server, "kill", "Biel", camera=Picture(), video_slots=1, audio_slots=1) as biel,
+        ):
+            killed = Peer(server, "kill", "Carla")
+            await killed.join(camera=Picture(), video_slots=1, audio_slots=1, edit_answer=relay.edit_answer)
+            await asyncio.gather(killed.sees(1), ana.sees(1), biel.sees(1))
+            relay.cut()
+            await killed.signalling.cut()
+            await ana.signalling.event("participant_updated", participant=killed.id, reconnecting=True)
+            await ana.signalling.event("participant_left", participant=killed.id, reason="lost")
+            await asyncio.gather(ana.sees(1), biel.sees(1))
+            await killed.close()
+        relay.close()
+        assert not server.errors()
