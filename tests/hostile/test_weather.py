@@ -16,9 +16,7 @@ CUT_S = 10.0
 async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer) -> None:
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
-        Peer.joined(
-            server, "cut", "Ana", microphone=Tone(), camera=Picture(), video_slots=1, audio_slots=1
-        ) as ana,
+        Peer.joined(server, "cut", "Ana", microphone=Tone(), camera=Picture(), video_slots=1) as ana,
         Peer.joined(
             server,
             "cut",
@@ -26,7 +24,6 @@ async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer
             microphone=Tone(),
             camera=Picture(),
             video_slots=1,
-            audio_slots=1,
             edit_answer=relay.edit_answer,
         ) as biel,
     ):
@@ -42,9 +39,7 @@ async def test_media_comes_back_after_a_cut_of_ten_seconds(server: RunningServer
 async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
     relay = await Relay.start(("127.0.0.1", server.media_port))
     async with (
-        Peer.joined(
-            server, "nat", "Ana", microphone=Tone(), camera=Picture(), video_slots=1, audio_slots=1
-        ) as ana,
+        Peer.joined(server, "nat", "Ana", microphone=Tone(), camera=Picture(), video_slots=1) as ana,
         Peer.joined(
             server,
             "nat",
@@ -52,12 +47,11 @@ async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
             microphone=Tone(),
             camera=Picture(),
             video_slots=1,
-            audio_slots=1,
             edit_answer=relay.edit_answer,
         ) as biel,
     ):
         await asyncio.gather(ana.sees(1), biel.sees(1))
-        for _ in range(3):
+        for _ in range(2):
             relay.rebind()
             await asyncio.gather(ana.sees(1), biel.sees(1), biel.hears(1))
     relay.close()
@@ -92,7 +86,7 @@ async def test_a_killed_browser_leaves_no_ghost_and_its_room_unharmed() -> None:
             Peer.joined(server, "kill", "Biel", camera=Picture(), video_slots=1, audio_slots=1) as biel,
         ):
             killed = Peer(server, "kill", "Carla")
-            await killed.join(camera=Picture(), video_slots=1, audio_slots=1, edit_answer=relay.edit_answer)
+            await killed.join(camera=Picture(), video_slots=1, edit_answer=relay.edit_answer)
             await asyncio.gather(killed.sees(1), ana.sees(1), biel.sees(1))
             relay.cut()
             await killed.signalling.cut()
