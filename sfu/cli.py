@@ -16,7 +16,9 @@ from sfu.auth import secrets
 from sfu.auth.grants import EVERY_ROOM, ROLES, Grant
 from sfu.auth.tokens import Tokens
 from sfu.clock import SystemClock
-from sfu.errors import ConfigError
+from sfu.errors import BadName, ConfigError
+from sfu.limits import Limits
+from sfu.rooms.names import checked_person_name, checked_room_name
 
 _DAY_S = 86_400.0
 
@@ -93,16 +95,32 @@ def _token(flags: Mapping[str, Any]) -> int:
     relevant = {name: flags[name] for name in ("config", "data_dir") if name in flags}
     loaded = config.load(relevant, os.environ)
     secret = secrets.load_or_create(config.data_dir(loaded.process))
-    grant = Grant(flags["room"], flags["role"], flags.get("name"))
+    grant = _grant(flags, loaded.limits)
     print(Tokens(secret, clock=SystemClock()).mint(grant, ttl_s=flags["ttl"]))
     return 0
 
 
+def _grant(flags: Mapping[str, Any], limits: Limits) -> Grant:
+    """A token for a name that joining would refuse helps nobody: say so now."""
+    room, name = flags["room"], flags.get("name")
+    try:
+        if room != EVERY_ROOM:
+            room = checked_room_name(room, limits.room_name_length)
+        if name is not None:
+            name = checked_person_name(name, limits.name_length)
+    except BadName as error:
+        raise ConfigError(error.message) from error
+    return Grant(room, flags["role"], name)
+
+
 def _finite(text: str) -> float:
     """Seconds. Below zero it makes a token that has expired, for trying out what happens then."""
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not math.isfinite(seconds):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
     return seconds
 
 

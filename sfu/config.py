@@ -135,6 +135,8 @@ def data_dir(config: ProcessConfig, environment: Mapping[str, str] = os.environ)
     """The data directory, made if it is missing, readable by its owner only."""
     path = config.data_dir or _default_data_dir(environment)
     try:
+        if path.is_file():
+            raise NotADirectoryError(20, "it is a file", str(path))
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
             raise PermissionError(13, "not readable and writable for this user", str(path))

@@ -1,5 +1,6 @@
 """Opens the media sockets. Knows which addresses to bind, and nothing of what is sent."""
 
+import errno
 import socket
 
 from sfu import _packets
@@ -15,7 +16,16 @@ def bind(config: MediaConfig) -> _packets.Plane:
     try:
         return _packets.Plane([(host, config.port) for host in hosts], workers=config.workers)
     except OSError as error:
-        raise ConfigError(f"cannot open the media port {config.port}/udp: {error}") from error
+        raise ConfigError(_in_words(error, config)) from error
+
+
+def _in_words(error: OSError, config: MediaConfig) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"UDP port {config.port} is taken by another program. Choose another with --media-port."
+    if error.errno == errno.EADDRNOTAVAIL:
+        foreign = next((host for host in config.hosts if host in str(error)), "The address")
+        return f"{foreign} is no address of this machine. Choose another with --media-hosts."
+    return f"UDP port {config.port} cannot be opened for media: {error.strerror or error}."
 
 
 def has_ipv6() -> bool:

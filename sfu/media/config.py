@@ -30,14 +30,14 @@ class MediaConfig:
     workers: int = setting(1, "Threads that move packets.", name="workers", minimum=1, maximum=64)
 
     def __post_init__(self) -> None:
-        for name, addresses in (("media_hosts", self.hosts), ("public_address", self.public_address)):
+        for flag, addresses in (("--media-hosts", self.hosts), ("--public-address", self.public_address)):
             for address in addresses:
-                _must_be_address(name, address)
+                _must_be_address(flag, address)
 
 
-def _must_be_address(name: str, text: str) -> None:
+def _must_be_address(flag: str, text: str) -> None:
     """ICE candidates and sockets take numbers: browsers resolve no names in candidates of ours."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
-        raise ConfigError(f"{name}: {text!r} is no IP address") from None
+        raise ConfigError(f"{flag} is {text!r}, but must be an IP address, as in 203.0.113.5.") from None

@@ -41,11 +41,31 @@ def context(config: WebConfig, data_dir: Path, public_addresses: Iterable[str]) 
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.set_alpn_protocols(["http/1.1"])
+    for path in filter(None, (certificate, key)):
+        _must_be_readable(path)
     try:
         made.load_cert_chain(certificate, key, password=_no_password)
-    except (OSError, ssl.SSLError, ValueError) as error:
-        raise ConfigError(f"The certificate {certificate} with its key cannot be used: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The certificate {certificate} with its key cannot be used: {_in_words(error)}."
+        ) from error
     return made
+
+
+def _must_be_readable(path: Path) -> None:
+    # OpenSSL says that a file is missing, and leaves out which.
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "KEY_VALUES_MISMATCH":
+            return "the two do not belong together"
+        return "one of the two is not PEM, or is damaged"
+    return str(error)
 
 
 def self_signed(data_dir: Path, public_addresses: Iterable[str] = ()) -> Path:

@@ -71,12 +71,20 @@ def test_a_negative_time_makes_an_expired_token(tmp_path, capsys):
         Tokens(secrets.load_or_create(tmp_path), clock=SystemClock()).check(capsys.readouterr().out.strip())
 
 
+def test_a_token_for_what_no_room_may_be_called_is_refused(tmp_path, capsys):
+    for wrong in (["--room", "a b"], ["--room", "r", "--name", "two\nlines"]):
+        line = ["token", "--role", "publisher", "--room", "r", *wrong, "--data-dir", str(tmp_path)]
+        assert cli.main(line) == 2
+        assert capsys.readouterr().err.startswith("sfu: A ")
+    assert cli.main(["token", "--room", "*", "--role", "publisher", "--data-dir", str(tmp_path)]) == 0
+
+
 @pytest.mark.parametrize("ttl", ["inf", "-inf", "nan", "soon"])
 def test_a_token_holds_for_a_time_in_seconds(ttl: str, capsys):
     with pytest.raises(SystemExit) as caught:
-        cli.main(["token", "--room", "r", "--role", "publisher", "--ttl", ttl])
+        cli.main(["token", "--room", "r", "--role", "publisher", f"--ttl={ttl}"])
     assert caught.value.code == 2
-    assert "--ttl" in capsys.readouterr().err
+    assert f"--ttl: {ttl!r} is no number of seconds" in capsys.readouterr().err
 
 
 def test_help_tells_every_option_with_its_default(capsys):

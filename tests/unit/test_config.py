@@ -138,6 +138,12 @@ def test_the_data_directory_follows_xdg(tmp_path):
     assert config.data_dir(load({}, {}).process, {"XDG_DATA_HOME": str(tmp_path)}) == tmp_path / "sfu"
 
 
+def test_a_file_is_no_data_directory(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="it is a file"):
+        config.data_dir(load({"data_dir": str(tmp_path / "file")}, {}).process, {})
+
+
 def test_a_data_directory_that_cannot_be_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="--data-dir"):

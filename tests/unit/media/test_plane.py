@@ -460,16 +460,22 @@ def test_a_taken_port_is_said_in_words() -> None:
     first = bind(MediaConfig(port=0, hosts=("127.0.0.1",)))
     try:
         port = first.local_addresses[0][1]
-        with pytest.raises(ConfigError, match=str(port)):
+        with pytest.raises(ConfigError, match=f"^UDP port {port} is taken .*--media-port"):
             bind(MediaConfig(port=port, hosts=("127.0.0.1",)))
     finally:
         first.close()
 
 
+def test_an_address_of_another_machine_is_said_in_words() -> None:
+    with pytest.raises(ConfigError, match=r"^198\.51\.100\.7 is no address of this machine.*--media-hosts"):
+        bind(MediaConfig(port=0, hosts=("127.0.0.1", "198.51.100.7")))
+
+
 @pytest.mark.parametrize("field", ["hosts", "public_address"])
 @pytest.mark.parametrize("text", ["example.org", "", "1.2.3", "10.0.0.1:443"])
 def test_names_are_no_addresses(field: str, text: str) -> None:
-    with pytest.raises(ConfigError, match="IP address"):
+    option = "--media-hosts" if field == "hosts" else "--public-address"
+    with pytest.raises(ConfigError, match=f"^{option} is '{text}', but must be an IP address"):
         MediaConfig(**{field: (text,)})
 
 

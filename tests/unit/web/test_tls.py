@@ -76,5 +76,20 @@ def test_a_damaged_certificate_is_said(tmp_path, content: bytes):
 
 
 def test_a_missing_certificate_is_said(tmp_path):
-    with pytest.raises(ConfigError, match=r"none\.pem"):
-        tls.context(WebConfig(tls_cert=tmp_path / "none.pem", tls_key=tmp_path / "none.pem"), tmp_path, [])
+    there = tls.self_signed(tmp_path)
+    for config in (
+        WebConfig(tls_cert=tmp_path / "none.pem", tls_key=there),
+        WebConfig(tls_cert=there, tls_key=tmp_path / "none.pem"),
+    ):
+        with pytest.raises(ConfigError, match=r"none\.pem cannot be read: No such file or directory\."):
+            tls.context(config, tmp_path, [])
+
+
+def test_what_is_no_pem_and_what_does_not_fit_is_said_in_words(tmp_path):
+    there = tls.self_signed(tmp_path)
+    (tmp_path / "notes.txt").write_text("no certificate")
+    with pytest.raises(ConfigError, match=r"notes\.txt .* not PEM"):
+        tls.context(WebConfig(tls_cert=tmp_path / "notes.txt", tls_key=there), tmp_path, [])
+    (tmp_path / "other").mkdir()
+    with pytest.raises(ConfigError, match="do not belong together"):
+        tls.context(WebConfig(tls_cert=there, tls_key=tls.self_signed(tmp_path / "other")), tmp_path, [])
