@@ -108,9 +108,14 @@ function bestGrid(count: number, area: Size, gap: number): { columns: number; ti
       height: (area.height - gap * (rows - 1)) / rows,
     };
     const tile = largestIn(cell, count === 1 ? NARROWEST_ALONE : NARROWEST);
-    if (tile.width * tile.height > best.tile.width * best.tile.height) best = { columns, tile };
+    if (worth(tile) > worth(best.tile)) best = { columns, tile };
   }
   return best;
+}
+
+/** Its area, less for what it cuts off a wide picture: three people are better seen as 2 + 1 than in three halves. */
+function worth({ width, height }: Size): number {
+  return height > 0 ? width * height * Math.sqrt(width / height / WIDEST) : 0;
 }
 
 /** The largest tile inside a cell whose shape a camera picture can take. */

@@ -55,6 +55,11 @@ describe("gridRects", () => {
     expect(last && last.x + last.width / 2).toBeCloseTo(500, -1);
   });
 
+  it("shows three people whole on a wide screen rather than the halves of them", () => {
+    const [first] = gridRects(3, { width: 1264, height: 640 });
+    expect(first && first.width / first.height).toBeGreaterThan(1.7);
+  });
+
   it("never makes a tile wider than 16:9", () => {
     for (const { width, height } of gridRects(1, AREAS.FLAT)) expect(width / height).toBeLessThan(1.79);
   });
