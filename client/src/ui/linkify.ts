@@ -8,7 +8,7 @@ export interface TextPart {
 
 const CANDIDATE = /\bhttps?:\/\/[^\s<>"]+/giu;
 /** What ends a sentence rather than an address. */
-const TRAILING = /[.,;:!?'’”»]+$/u;
+const TRAILING = ".,;:!?'’”»";
 
 export function linkify(text: string): TextPart[] {
   const parts: TextPart[] = [];
@@ -25,13 +25,16 @@ export function linkify(text: string): TextPart[] {
   return parts;
 }
 
-/** Without the full stop, and without a bracket that was opened before the address. */
+/** Without the full stop, and without a bracket that was opened before the address. One pass: anyone may write to us. */
 function trimmed(link: string): string {
-  let rest = link.replace(TRAILING, "");
-  while (rest.endsWith(")") && count(rest, ")") > count(rest, "(")) {
-    rest = rest.slice(0, -1).replace(TRAILING, "");
+  let surplus = count(link, ")") - count(link, "(");
+  let end = link.length;
+  for (; end > 0; end--) {
+    const last = link.charAt(end - 1);
+    if (last === ")" && surplus > 0) surplus--;
+    else if (!TRAILING.includes(last)) break;
   }
-  return rest;
+  return link.slice(0, end);
 }
 
 function count(text: string, character: string): number {

@@ -56,5 +56,6 @@ describe("linkify", () => {
   it("reads 16 KiB of awkward text at once", () => {
     expect(linkify("(https://a".repeat(1_600)).length).toBeGreaterThan(0);
     expect(links(`https://a.example/${")".repeat(16_000)}`)).toHaveLength(1);
+    expect(links(`https://a.example/${"!".repeat(16_000)}x${").".repeat(8_000)}`)).toHaveLength(1);
   });
 });
