@@ -157,9 +157,12 @@ pub(crate) enum Down {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Up {
-    KeyframeWanted(LayerKey),
-    /// Nobody waits any longer.
-    KeyframeUnwanted(LayerKey),
+    /// A slot waits for one, to begin with it.
+    KeyframeAwaited(LayerKey),
+    /// No slot waits any longer.
+    KeyframeUnawaited(LayerKey),
+    /// A viewer of this layer cannot go on without one.
+    KeyframeAsked(LayerKey),
     RoundTrip {
         transport: TransportId,
         round_trip: Duration,

@@ -88,6 +88,36 @@ fn sender_reports_carry_the_publishers_clock_into_the_slots_timeline() {
 }
 
 #[test]
+fn a_switch_brings_a_report_of_the_same_participants_other_stream_too() {
+    let mut world = World::new();
+    let mut publisher = world.peer();
+    let mut subscriber = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    let mut microphone = world.microphone(2, &publisher, 2222, None);
+    world.video_slot(1, &subscriber);
+    world.audio_slot(2, &subscriber, None);
+    world.show(2, 2);
+    let sound = microphone.packet(None);
+    let heard_at = microphone.timestamp;
+    world.send(&publisher, &[sound]);
+    world.send_rtcp(&mut publisher, &report(2222, 77 << 32, heard_at));
+    world.advance_ms(300);
+    world.receive(&mut subscriber);
+
+    world.show(1, 1);
+    let frame = camera.frame(true, &[300]);
+    world.send(&publisher, &frame);
+    world.advance_ms(300);
+    let mail = world.receive(&mut subscriber);
+    assert_eq!(
+        sender_reports(&mail, slot_ssrc(1)).len(),
+        1,
+        "of the picture"
+    );
+    assert_eq!(sender_reports(&mail, slot_ssrc(2)).len(), 1, "of the sound");
+}
+
+#[test]
 fn sender_reports_come_each_second_while_packets_flow() {
     let mut world = World::new();
     let publisher = world.peer();

@@ -102,7 +102,7 @@ impl Egress {
             }
         }
         if let Some(key) = layer.filter(|_| !is_audio) {
-            self.up.push(Up::KeyframeWanted(key));
+            self.up.push(Up::KeyframeAwaited(key));
         }
     }
 
@@ -112,7 +112,7 @@ impl Egress {
         };
         feed.waiting = feed.waiting.saturating_sub(1);
         if feed.waiting == 0 {
-            self.up.push(Up::KeyframeUnwanted(key));
+            self.up.push(Up::KeyframeUnawaited(key));
         }
         if current != Some(key) {
             feed.detach(slot);
@@ -164,8 +164,26 @@ impl Egress {
         let sender = slot.sender;
         self.set_current(index, Some(packet.layer));
         self.tell_switched(index, Some(source));
+        self.report_partner(sender, source);
         self.wake(sender, now + REPORT_AFTER_SWITCH);
         true
+    }
+
+    /// Lip sync begins with a sender report of both streams: those of the same participant that
+    /// this subscriber is sent are due with the one that switched.
+    fn report_partner(&mut self, sender: usize, source: SourceId) {
+        let Some(publisher) = self.sources.get(&source).map(|shown| shown.transport) else {
+            return;
+        };
+        for (_, index) in &self.senders[sender].slots {
+            let layer = self.slots[*index]
+                .current
+                .and_then(|key| self.feeds.get(&key));
+            let shown = layer.and_then(|feed| self.sources.get(&feed.description.source));
+            if shown.is_some_and(|shown| shown.transport == publisher) {
+                self.slots[*index].is_report_due = true;
+            }
+        }
     }
 
     fn tell_switched(&mut self, index: usize, source: Option<SourceId>) {

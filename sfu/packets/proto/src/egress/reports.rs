@@ -129,7 +129,7 @@ impl Egress {
                     let slot = &mut self.slots[slot];
                     slot.counters.keyframe_requests_received += 1;
                     if let Some(layer) = slot.current.filter(|_| !slot.is_audio()) {
-                        self.up.push(Up::KeyframeWanted(layer));
+                        self.up.push(Up::KeyframeAsked(layer));
                     }
                 }
             }

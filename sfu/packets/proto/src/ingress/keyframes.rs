@@ -11,7 +11,10 @@ const REPEAT: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub(crate) struct KeyframeRequests {
-    is_wanted: bool,
+    /// Slots wait for one, to begin with it.
+    is_awaited: bool,
+    /// A picture broke: a viewer asked, or our own reception has a gap.
+    is_asked: bool,
     last: Option<Instant>,
     /// When the bucket is full again (the theoretical arrival time of a GCRA).
     full_at: Option<Instant>,
@@ -20,19 +23,32 @@ pub(crate) struct KeyframeRequests {
 }
 
 impl KeyframeRequests {
-    pub(crate) fn want(&mut self) {
-        self.is_wanted = true;
+    /// To begin with.
+    pub(crate) fn wait(&mut self) {
+        self.is_awaited = true;
     }
 
-    /// The keyframe came, or nobody wants it any longer.
+    /// To mend a picture.
+    pub(crate) fn ask(&mut self) {
+        self.is_asked = true;
+    }
+
+    /// No slot waits any longer; whoever asked still needs it.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.is_awaited = false;
+        self.is_repeat &= self.is_asked;
+    }
+
+    /// The keyframe came.
     pub(crate) fn settle(&mut self) {
-        self.is_wanted = false;
+        self.is_awaited = false;
+        self.is_asked = false;
         self.is_repeat = false;
     }
 
     /// When to ask next, if anybody wants a keyframe.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
-        if !self.is_wanted {
+        if !(self.is_awaited || self.is_asked) {
             return None;
         }
         let distance = if self.is_repeat {
@@ -71,7 +87,7 @@ mod tests {
         let mut requests = KeyframeRequests::default();
         let mut times = Vec::new();
         for ms in 0..duration.as_millis() {
-            requests.want();
+            requests.ask();
             if requests.take(start + Duration::from_millis(ms as u64)) {
                 times.push(ms);
                 if keyframes_come {
@@ -103,8 +119,22 @@ mod tests {
         let now = Instant::now();
         let mut requests = KeyframeRequests::default();
         assert_eq!(requests.next(now), None);
-        requests.want();
+        requests.wait();
         requests.settle();
         assert!(!requests.take(now));
+    }
+
+    #[test]
+    fn who_asked_is_served_though_nobody_waits_any_longer() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        requests.ask();
+        requests.wait();
+        requests.stop_waiting();
+        assert!(requests.take(now));
+        requests.settle();
+        requests.wait();
+        requests.stop_waiting();
+        assert_eq!(requests.next(now), None);
     }
 }

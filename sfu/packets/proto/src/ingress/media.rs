@@ -203,7 +203,7 @@ impl Ingress {
         match layer.nack.arrived(arrived.number, now) {
             Arrival::InOrder => {}
             Arrival::Filled { was_asked } => layer.counters.repaired += u64::from(was_asked),
-            Arrival::Outage if source.is_video() => layer.keyframes.want(),
+            Arrival::Outage if source.is_video() => layer.keyframes.ask(),
             Arrival::Outage => {}
         }
         let next = layer.nack.next();

@@ -26,6 +26,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use self::keyframes::KeyframeRequests;
 use self::layer::Layer;
 use self::receiver::Receiver;
 use self::source::Source;
@@ -342,10 +343,11 @@ impl Ingress {
 
     pub(crate) fn handle_up(&mut self, now: Instant, up: Up) {
         match up {
-            Up::KeyframeWanted(key) => self.want_keyframe(now, key),
-            Up::KeyframeUnwanted(key) => {
+            Up::KeyframeAwaited(key) => self.request_keyframe(now, key, KeyframeRequests::wait),
+            Up::KeyframeAsked(key) => self.request_keyframe(now, key, KeyframeRequests::ask),
+            Up::KeyframeUnawaited(key) => {
                 if let Some(index) = self.layer_of(key) {
-                    self.layers[index].keyframes.settle();
+                    self.layers[index].keyframes.stop_waiting();
                 }
             }
             Up::RoundTrip {
@@ -364,9 +366,14 @@ impl Ingress {
         (layer.key == key).then_some(key.index())
     }
 
-    fn want_keyframe(&mut self, now: Instant, key: LayerKey) {
+    fn request_keyframe(
+        &mut self,
+        now: Instant,
+        key: LayerKey,
+        request: fn(&mut KeyframeRequests),
+    ) {
         if let Some(index) = self.layer_of(key) {
-            self.layers[index].keyframes.want();
+            request(&mut self.layers[index].keyframes);
             let receiver = self.sources[self.layers[index].source].receiver;
             self.wake(receiver, self.layers[index].keyframes.next(now));
         }
