@@ -63,7 +63,7 @@ class Joiner:
             undo.callback(place.give_back)
             watcher = TransportWatcher(place)
             link = open_link(self._media, plan, watcher, undo)
-            session = self._enter(request, link, place, undo)
+            session = self._enter(request, plan, link, place, undo)
             watcher.watch(session, link.transport)
             assembly = Assembly(self._media, session, link, undo)
             assembly.carry_out(plan)
@@ -111,7 +111,7 @@ class Joiner:
 
     # -- joining ---------------------------------------------------------------------------------
 
-    def _enter(self, request: JoinRequest, link: Link, place: Place, undo: ExitStack) -> Session:
+    def _enter(self, request: JoinRequest, plan: Plan, link: Link, place: Place, undo: ExitStack) -> Session:
         if request.kind == "whep":
             room, viewer = self._rooms.view(request.room, request.play)
             undo.callback(room.leave_viewer, viewer.id, "left")
@@ -122,6 +122,7 @@ class Joiner:
                 name=request.grant.name or request.name,
                 role=request.grant.role,
                 kind=request.kind,
+                publishing=any(hint.live for _, hint in plan.sources),
             )
             undo.callback(room.leave, participant.id, "left")
             room.attach_transport(participant.id, TransportId(link.transport))

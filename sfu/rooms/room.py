@@ -117,10 +117,17 @@ class Room:
 
     # -- coming and going ------------------------------------------------------------------------
 
-    def join(self, name: str, role: Role, kind: ParticipantKind = "participant") -> Participant:
-        """Raises BadName, RoomLocked, RoomFull. A moderator by token may enter a locked room."""
+    def join(
+        self, name: str, role: Role, kind: ParticipantKind = "participant", *, publishing: bool = False
+    ) -> Participant:
+        """Raises BadName, RoomLocked, RoomFull. A moderator by token may enter a locked room.
+
+        `publishing`: will publish at once, so that whoever may not is refused before others see it come.
+        """
         name = checked_person_name(name, self._limits.name_length)
         self._admit(past_lock=role == "moderator")
+        if publishing:
+            self._check_publishers()
         participant = Participant(
             id=self._new_id(), name=name, kind=kind, granted=role, role=role, joined_at=self._clock.unix()
         )
@@ -184,7 +191,7 @@ class Room:
         if live and (known is None or not known.published):
             self._check_publishers(participant)
         track = self._tracks.register(participant, source, media)
-        if track.muted_by_moderator:
+        if track.muted_by_moderator or not track.published:
             self._media.set_forwarding(media, False)
         if known is not None:
             self._watching.replaced(track, self._participants)
@@ -307,9 +314,10 @@ class Room:
         if len(self._participants) + self.viewers >= self._limits.participants_per_room:
             raise RoomFull("The room is full.")
 
-    def _check_publishers(self, participant: Participant) -> None:
+    def _check_publishers(self, participant: Participant | None = None) -> None:
         publishing = self._tracks.publishers()
-        if participant.id not in publishing and len(publishing) >= self._limits.publishers_per_room:
+        is_known = participant is not None and participant.id in publishing
+        if not is_known and len(publishing) >= self._limits.publishers_per_room:
             raise RoomFull("As many as may send in this room do so.")
 
     def _appoint(self, newcomer: Participant | None = None) -> None:
@@ -332,6 +340,7 @@ class Room:
             self._emit(events.TrackUpdated(*ids, live, by_moderator))
         else:
             self._tracks.mark_published(track)
+            self._media.set_forwarding(track.media, True)
             self._emit(events.TrackPublished(*ids, live))
         self._speakers.tell()
         self._follow_stage()

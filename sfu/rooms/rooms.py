@@ -64,12 +64,18 @@ class Rooms:
         self._is_draining = True
 
     def join(
-        self, room_name: str, *, name: str, role: Role, kind: ParticipantKind = "participant"
+        self,
+        room_name: str,
+        *,
+        name: str,
+        role: Role,
+        kind: ParticipantKind = "participant",
+        publishing: bool = False,
     ) -> tuple[Room, Participant]:
         """Raises Draining, BadName, ServerFull, RoomLocked, RoomFull."""
         room = self._enter(room_name)
         try:
-            return room, room.join(name, role, kind)
+            return room, room.join(name, role, kind, publishing=publishing)
         finally:
             self._close_if_vacant(room)
 

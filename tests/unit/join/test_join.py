@@ -325,9 +325,11 @@ def test_no_more_publishers_than_allowed() -> None:
     setting = Setting(limits=Limits(publishers_per_room=1))
     setting.joiner.join(setting.request(kind="whip"))
     before = setting.media.books()
+    setting.events.clear()
     with pytest.raises(RoomFull):
         setting.joiner.join(setting.request())
     assert setting.media.books() == before
+    assert not setting.events, "nobody is told of someone who could not stay"
     quiet = [TrackHint(hint.mid, hint.source, live=False) for hint in HINTS]
     setting.joiner.join(setting.request(tracks=quiet, sdp=PARTICIPANT))
     assert len(setting.room().participants) == 2

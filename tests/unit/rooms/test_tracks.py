@@ -23,6 +23,15 @@ def test_track_is_published_when_first_live() -> None:
     ]
 
 
+def test_what_was_never_published_is_not_forwarded() -> None:
+    world = World()
+    ada = world.join()
+    world.publish(ada, "microphone", live=False)
+    assert world.media.gated == {ada.tracks["microphone"].media}
+    world.room.set_live(ada.id, "microphone", True)
+    assert not world.media.gated
+
+
 def test_owners_mute_gates_nothing() -> None:
     world = World()
     ada = world.join()
