@@ -82,6 +82,8 @@ class Dialogue:
             self._enter(message)
         elif self._session.outlet is self._outlet:
             reply = handlers.handle(self._desk, self._session, message)
+            if isinstance(reply, messages.Answer):
+                self._entrance.sessions.answered(self._session)
             if reply is not None:
                 self._outlet.send(wire.encode(reply))
 

@@ -63,6 +63,11 @@ class Sessions:
         session.cut_timer = self._timers.call_later(self._resume_s, lambda: self._lose(session))
         session.handle.room.set_reconnecting(session.participant, True)
 
+    def answered(self, session: Session) -> None:
+        """Lost media has a new offer answered: it gets as long again to connect."""
+        if session.media_timer is not None:
+            self._await_media(session)
+
     def stop(self) -> None:
         """The server stops: everyone is told."""
         news = encode_event(messages.Ended(seq=0, reason="server_stopped"))
@@ -146,7 +151,12 @@ class Sessions:
         session = self._by_room.get(room, {}).get(participant)
         if session is not None:
             session.tell(encode_event(messages.MediaRestartNeeded(seq=0)))
-            session.media_timer = self._timers.call_later(self._resume_s, lambda: self._lose(session))
+            self._await_media(session)
+
+    def _await_media(self, session: Session) -> None:
+        if session.media_timer is not None:
+            session.media_timer.cancel()
+        session.media_timer = self._timers.call_later(self._resume_s, lambda: self._lose(session))
 
     def _on_media_restored(self, room: Room, participant: str) -> None:
         session = self._by_room.get(room, {}).get(participant)

@@ -66,7 +66,7 @@ class WhipDoor:
                     grant=grant,
                     sdp=sdp,
                     name=request.query.get("name", DEFAULT_NAME),
-                    play=request.query.get("source"),
+                    play=request.query.get("source") or None,
                     reached_at=reached_at(request),
                     came_from=request.remote,
                     on_ended=lambda _reason: self._forget(key),

@@ -160,6 +160,18 @@ def test_media_that_does_not_come_back_ends_the_session() -> None:
     assert ada.outlet.of("participant_left")[-1]["reason"] == "lost"
 
 
+def test_a_new_offer_gives_lost_media_its_time_again() -> None:
+    house = House()
+    ada = house.joined("Ada")
+    house.world.room.media_lost(ada.id)
+    house.timers.advance(29)
+    ada.ask("offer", sdp="offer", tracks=[])
+    house.timers.advance(29)
+    assert house.world.room.find(ada.id) is not None
+    house.timers.advance(1)
+    assert house.world.rooms.find("lobby") is None
+
+
 @pytest.mark.parametrize("media_first", [True, False])
 def test_cut_and_lost_media_together_leave_no_ghost(media_first: bool) -> None:
     house = House()
