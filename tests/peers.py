@@ -316,6 +316,20 @@ class Peer:
         """Wait until `count` audio slots bring new sound."""
         await self._gains("audio", count, lambda r: r.energy, deadline_s)
 
+    async def receives_video(self, deadline_s: float = DEADLINE_S) -> None:
+        """Wait until more packets of pictures come, whether they can be decoded or not."""
+        before = await self._video_packets()
+        async with asyncio.timeout(deadline_s):
+            while True:
+                if await self._video_packets() > before + 10:
+                    return
+                await asyncio.sleep(0.1)
+
+    async def _video_packets(self) -> int:
+        reports = (await self.connection.getStats()).values()
+        inbound = (r for r in reports if r.type == "inbound-rtp" and r.kind == "video")
+        return sum(report.packetsReceived for report in inbound)
+
     async def _gains(
         self, kind: str, count: int, measure: Callable[[Received], float], deadline_s: float
     ) -> None:
