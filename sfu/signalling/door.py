@@ -8,6 +8,7 @@ from sfu.auth.authenticator import Authenticator
 from sfu.auth.origin import OriginPolicy
 from sfu.chat.chat import Chat
 from sfu.clock import Clock
+from sfu.http import reached_at
 from sfu.limits import Limits
 from sfu.rooms.rooms import Rooms
 from sfu.signalling import connection
@@ -50,7 +51,7 @@ class SignallingDoor:
         self._origins.check(request.headers.get(hdrs.ORIGIN), request.host)
         loop = asyncio.get_running_loop()
         line = await connection.opened(request, self._limits.websocket_message_bytes)
-        dialogue = self._dialogue(line, Desk(self._joiner, self._chat, _reached_at(request), request.remote))
+        dialogue = self._dialogue(line, Desk(self._joiner, self._chat, reached_at(request), request.remote))
         overdue = loop.call_later(JOIN_TIMEOUT_S, dialogue.on_join_overdue)
         try:
             await line.run(dialogue, self._clock, loop, self._turns)
@@ -61,9 +62,3 @@ class SignallingDoor:
     def _dialogue(self, line: connection.Connection, desk: Desk) -> Dialogue:
         limit = RateLimit(self._clock, per_s=self._limits.messages_per_s, burst=self._limits.message_burst)
         return Dialogue(line, self._entrance, desk, limit)
-
-
-def _reached_at(request: web.Request) -> str | None:
-    """Our address, as the client reached it; media candidates depend on it."""
-    name = request.transport.get_extra_info("sockname") if request.transport else None
-    return str(name[0]) if isinstance(name, tuple) else None

@@ -1,9 +1,7 @@
-"""What every answer of the web server has in common: security headers, and errors in one form.
+"""What every answer of the web server has in common: security headers, and errors in the form of sfu.http.
 
-    {"error": {"code": "not_found", "message": "There is no room lobby."}}
-
-Handlers of any HTTP door raise :class:`~sfu.errors.SfuError`; the status, `WWW-Authenticate` and
-`Retry-After` follow from it here. Knows no route.
+Handlers of any HTTP door raise :class:`~sfu.errors.SfuError`, and the middleware here answers. Knows no
+route.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sfu.errors import NotFound, SfuError, TooLarge
+from sfu.http import error_json, error_response
 from sfu.log import get_logger
 
 log = get_logger(__name__)
@@ -58,8 +57,6 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-# After this many seconds a turned-away client may ask again: a full room or a draining server needs a while.
-_RETRY_AFTER_S = 5
 
 
 async def add_security_headers(_: web.Request, response: web.StreamResponse) -> None:
@@ -88,26 +85,12 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return error_response(SfuError("Something broke in the server. Its log says what."))
 
 
-def error_response(error: SfuError) -> web.Response:
-    headers = {}
-    if error.http_status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.http_status == 503:
-        headers["Retry-After"] = str(_RETRY_AFTER_S)
-    return _json(error.code, error.message, error.http_status, headers)
-
-
 def _with_body(error: web.HTTPException) -> web.Response:
     # aiohttp's own refusals (405 with Allow and the like) keep their status and headers.
     headers = {name: value for name, value in error.headers.items() if not name.startswith("Content-")}
     if error.status < 400:
         return web.Response(status=error.status, headers=headers)
-    return _json("bad_message", error.reason, error.status, headers)
-
-
-def _json(code: str, message: str, status: int, headers: dict[str, str]) -> web.Response:
-    body = {"error": {"code": code, "message": message}}
-    return web.json_response(body, status=status, headers=headers)
+    return error_json("bad_message", error.reason, error.status, headers)
 
 
 def _route(request: web.Request) -> str:

@@ -15,10 +15,11 @@ from aiohttp import web
 from sfu.auth.authenticator import Authenticator, bearer
 from sfu.auth.grants import Grant
 from sfu.errors import NotFound
+from sfu.http import reached_at
 from sfu.ids import secret
 from sfu.join import Joiner, JoinKind, JoinRequest, SessionHandle
 from sfu.turns import Turns
-from sfu.whip.http import SDP, Handler, answered, preflight, reached_at, read_sdp
+from sfu.whip.http import SDP, Handler, answered, preflight, read_sdp
 
 # Of a publisher whose URL and token name none.
 DEFAULT_NAME = "Stream"

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from sfu.errors import BadMessage, BadOffer, SfuError, TooLarge
+from sfu.http import error_response
 
 SDP = "application/sdp"
 CORS = {
@@ -18,8 +19,6 @@ CORS = {
 }
 # An offer of 512 KiB takes 8 s at 512 kbit/s; who is slower than that cannot send media either.
 BODY_TIMEOUT_S = 10.0
-# A full room or a draining server needs a while.
-_RETRY_AFTER_S = 5
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -40,7 +39,7 @@ def answered(handler: Handler) -> Handler:
         try:
             response = await handler(request)
         except SfuError as error:
-            response = _problem(error)
+            response = error_response(error)
         response.headers.update(CORS)
         return response
 
@@ -80,19 +79,3 @@ async def read_sdp(request: web.Request, limit: int) -> str:
         return body.decode()
     except UnicodeDecodeError:
         raise BadOffer("malformed: A session description is UTF-8.") from None
-
-
-def reached_at(request: web.Request) -> str | None:
-    """Our address on this connection."""
-    name = request.transport.get_extra_info("sockname") if request.transport else None
-    return str(name[0]) if name else None
-
-
-def _problem(error: SfuError) -> web.Response:
-    headers = {}
-    if error.http_status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if error.http_status == 503:
-        headers["Retry-After"] = str(_RETRY_AFTER_S)
-    body = {"error": {"code": error.code, "message": error.message}}
-    return web.json_response(body, status=error.http_status, headers=headers)
