@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from sfu.ids import public_id
 from sfu.join.half_open import Place
 from sfu.join.requests import Joined, JoinKind, SessionHandle, TrackHint
-from sfu.media.specs import CodecName, Extensions, LocalTransport, Slot
+from sfu.media.specs import Extensions, LocalTransport, Slot
 from sfu.rooms.events import LeaveReason
 from sfu.rooms.room import Room
 from sfu.rooms.track import TrackSource
 from sfu.sdp import (
     Candidate,
+    CodecName,
     Fingerprint,
     IceCredentials,
     LocalDescription,

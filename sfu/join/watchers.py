@@ -3,8 +3,9 @@
 from sfu.join.half_open import Place
 from sfu.join.session import Session
 from sfu.log import get_logger
-from sfu.media.specs import CodecName, LostReason
+from sfu.media.specs import LostReason
 from sfu.rooms.ports import SlotId, SourceId
+from sfu.sdp import CodecName
 
 log = get_logger(__name__)
 

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 from sfu import _packets
 from sfu.log import get_logger
 from sfu.media.inventory import Inventory
-from sfu.media.specs import CodecName, LostReason
+from sfu.media.specs import LostReason
+from sfu.sdp import CodecName
 
 log = get_logger(__name__)
 

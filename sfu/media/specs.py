@@ -11,24 +11,10 @@ from typing import Literal, Protocol
 from sfu.ids import SlotId, TransportId
 from sfu.media import handshakes
 from sfu.media.certificates import Fingerprint
+from sfu.sdp import CodecName, ExtensionName, MediaKind
 
 Setup = Literal["active", "passive", "actpass"]
 LocalSetup = Literal["active", "passive"]
-MediaKind = Literal["audio", "video"]
-CodecName = Literal["opus", "red", "pcmu", "pcma", "g722", "vp8", "vp9", "h264", "h265", "av1"]
-ExtensionName = Literal[
-    "mid",
-    "rid",
-    "repaired_rid",
-    "audio_level",
-    "absolute_send_time",
-    "transport_sequence_number",
-    "absolute_capture_time",
-    "playout_delay",
-    "video_orientation",
-    "dependency_descriptor",
-    "video_layers_allocation",
-]
 Extensions = Sequence[tuple[int, ExtensionName]]
 LostReason = handshakes.LostReason | Literal["consent_expired", "never_connected"]
 
