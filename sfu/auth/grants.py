@@ -1,5 +1,6 @@
 """What a person or program may do once its token is believed."""
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,4 +27,9 @@ class Grant:
         return self.role != "subscriber"
 
     def covers(self, room: str) -> bool:
-        return self.room in (room, EVERY_ROOM)
+        """However either spells it: rooms are called by their names in NFC."""
+        return self.room == EVERY_ROOM or _nfc(self.room) == _nfc(room)
+
+
+def _nfc(room: str) -> str:
+    return unicodedata.normalize("NFC", room)

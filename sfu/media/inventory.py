@@ -62,21 +62,21 @@ class Inventory:
         self.rooms: dict[int, RoomMediaListener | None] = {}
         self._ssrcs: set[int] = set()
 
-    def add_source(
-        self, transport: TransportEntry, spec: SourceSpec, listener: SourceListener | None
-    ) -> SourceEntry:
-        entry = SourceEntry(self.numbers.take(), transport.id, spec, listener)
+    def new_slot(self, spec: SlotSpec) -> Slot:
+        """Numbers for a slot that is not held yet."""
+        needs_rtx = any(codec.rtx_payload_type is not None for codec in spec.codecs)
+        ssrc = self._new_ssrc()
+        return Slot(SlotId(self.numbers.take()), ssrc, self._new_ssrc(but=ssrc) if needs_rtx else None)
+
+    def hold_source(self, transport: TransportEntry, entry: SourceEntry) -> None:
         self.sources[entry.id] = entry
         transport.sources.add(entry.id)
-        return entry
 
-    def add_slot(self, transport: TransportEntry, spec: SlotSpec, listener: SlotListener | None) -> SlotEntry:
-        needs_rtx = any(codec.rtx_payload_type is not None for codec in spec.codecs)
-        slot = Slot(SlotId(self.numbers.take()), self._take_ssrc(), self._take_ssrc() if needs_rtx else None)
-        entry = SlotEntry(slot, transport.id, spec, listener)
+    def hold_slot(self, transport: TransportEntry, entry: SlotEntry) -> None:
+        slot = entry.slot
+        self._ssrcs.update(filter(None, (slot.ssrc, slot.rtx_ssrc)))
         self.slots[slot.id] = entry
         transport.slots.add(slot.id)
-        return entry
 
     def remove_source(self, source: int) -> SourceEntry | None:
         entry = self.sources.pop(source, None)
@@ -101,10 +101,9 @@ class Inventory:
     def slots_of(self, transport: TransportEntry) -> Iterable[SlotEntry]:
         return (self.slots[slot] for slot in sorted(transport.slots))
 
-    def _take_ssrc(self) -> int:
+    def _new_ssrc(self, *, but: int = 0) -> int:
         """Random (RFC 3550 §8.1), and no other slot's here."""
         while True:
             ssrc = secrets.randbits(32)
-            if ssrc and ssrc not in self._ssrcs:
-                self._ssrcs.add(ssrc)
+            if ssrc not in (0, but) and ssrc not in self._ssrcs:
                 return ssrc

@@ -1,9 +1,9 @@
 """The media plane: what rooms and joining ask of media, turned into commands to the packet path.
 
 Commands go down at once, events come up in bounded batches on the event loop (:mod:`sfu.media.dispatch`),
-DTLS is worked off in between (:mod:`sfu.media.handshakes`). A transport that is lost is forgotten with all it
-held, and its listener is told once; an id that is no longer known is ignored. Knows no room, participant or
-SDP.
+DTLS is worked off in between (:mod:`sfu.media.handshakes`). What the packet path refuses is not held here
+either. A transport that is lost is forgotten with all it held, and its listener is told once; an id that is
+no longer known is ignored. Knows no room, participant or SDP.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from sfu.media.dispatch import Dispatcher, tell
 from sfu.media.driver import Driver
 from sfu.media.dtls import SrtpKeys
 from sfu.media.handshakes import Handshakes
-from sfu.media.inventory import Inventory, TransportEntry
+from sfu.media.inventory import Inventory, SlotEntry, SourceEntry, TransportEntry
 from sfu.media.policy import Size
 from sfu.media.probe import Probe, ProbeResult
 from sfu.media.showing import Showing
@@ -128,9 +128,10 @@ class MediaPlane:
         entry = self._transport(transport)
         if set(remote.fingerprints) != set(entry.remote.fingerprints):
             raise BadOffer("an ICE restart cannot change the DTLS fingerprint; join again instead")
-        entry.local = dataclasses.replace(entry.local, ufrag=new_ufrag(), password=new_password())
-        self._packets.restart_ice(transport, **_credentials(entry.local, remote))
-        return entry.local
+        local = dataclasses.replace(entry.local, ufrag=new_ufrag(), password=new_password())
+        self._packets.restart_ice(transport, **_credentials(local, remote))
+        entry.local = local
+        return local
 
     def set_extensions(self, transport: int, extensions: Extensions) -> None:
         self._packets.set_extensions(transport, extensions)
@@ -164,8 +165,7 @@ class MediaPlane:
         self, transport: int, spec: SourceSpec, listener: SourceListener | None = None
     ) -> SourceId:
         codecs = _codecs(spec.codecs)
-        source = self._inventory.add_source(self._transport(transport), spec, listener).id
-        self._showing.add_source(source, spec)
+        holder, source = self._transport(transport), self._inventory.numbers.take()
         self._packets.add_source(
             source,
             transport=transport,
@@ -176,6 +176,8 @@ class MediaPlane:
             announced=spec.announced,
             room=spec.room,
         )
+        self._inventory.hold_source(holder, SourceEntry(source, transport, spec, listener))
+        self._showing.add_source(source, spec)
         return SourceId(source)
 
     def set_forwarding(self, source: int, forwarding: bool) -> None:
@@ -188,7 +190,7 @@ class MediaPlane:
 
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
         codecs = _codecs(spec.codecs)
-        slot = self._inventory.add_slot(self._transport(transport), spec, listener).slot
+        holder, slot = self._transport(transport), self._inventory.new_slot(spec)
         self._packets.add_slot(
             slot.id,
             transport=transport,
@@ -200,6 +202,7 @@ class MediaPlane:
             cname=spec.cname,
             follows=spec.follows,
         )
+        self._inventory.hold_slot(holder, SlotEntry(slot, transport, spec, listener))
         return slot
 
     def show(self, slot: int, source: int | None, size: Size | None = None) -> None:
@@ -216,8 +219,8 @@ class MediaPlane:
     def open_room(self) -> MediaRoomId:
         """A new competition of audio sources for :attr:`Limits.audio_slots` positions."""
         room = MediaRoomId(self._inventory.numbers.take())
-        self._inventory.rooms[room] = None
         self._packets.add_room(room, self._limits.audio_slots)
+        self._inventory.rooms[room] = None
         return room
 
     def set_room_listener(self, room: int, listener: RoomMediaListener) -> None:

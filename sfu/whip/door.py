@@ -7,6 +7,7 @@ A session's URL holds a secret, so that nobody else can end it in open mode; in 
 token as well. Knows no signalling.
 """
 
+import unicodedata
 from functools import partial
 from urllib.parse import quote
 
@@ -85,9 +86,11 @@ class WhipDoor:
         )
 
     async def _leave(self, kind: JoinKind, request: web.Request) -> web.Response:
-        self._grant(request, request.match_info["room"])
+        room = request.match_info["room"]
+        self._grant(request, room)
         handle = self._sessions.get(request.match_info["session"])
-        if handle is None or handle.kind != kind:
+        # A token for one room must not end a session in another.
+        if handle is None or (handle.kind, handle.room.name) != (kind, unicodedata.normalize("NFC", room)):
             raise NotFound("There is no such session, or it has ended.")
         self._joiner.leave(handle)
         return web.Response(status=200)

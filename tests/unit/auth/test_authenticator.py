@@ -39,6 +39,14 @@ def test_token_mode_keeps_to_the_tokens_room(tokens: Tokens):
             authenticator.authenticate(token, other)
 
 
+@pytest.mark.parametrize("asked", ["caf\u00e9", "cafe\u0301"])
+@pytest.mark.parametrize("granted", ["caf\u00e9", "cafe\u0301"])
+def test_both_spellings_of_a_room_are_one_room(tokens: Tokens, granted: str, asked: str):
+    token = tokens.mint(Grant(granted, "moderator"), ttl_s=60)
+    assert Authenticator("token", tokens).authenticate(token, asked) == Grant(asked, "moderator")
+    assert Authenticator("token", tokens).require_moderator(token, asked).may_moderate
+
+
 def test_a_token_for_every_room_grants_the_room_asked_for(tokens: Tokens):
     token = tokens.mint(Grant(EVERY_ROOM, "moderator"), ttl_s=60)
     assert Authenticator("token", tokens).authenticate(token, "lobby") == Grant("lobby", "moderator")

@@ -214,6 +214,26 @@ async def test_what_the_packet_path_refuses_leaves_nothing(plane, packets, clock
     assert not plane.inventory.transports
 
 
+async def test_a_refused_source_slot_or_room_leaves_nothing_either(plane, packets, browser) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("the packet worker is stuck")
+
+    transport, before = browser.transport.id, browser.transport.local
+    packets.add_source = packets.add_slot = packets.add_room = packets.restart_ice = refuse
+    with pytest.raises(RuntimeError):
+        plane.add_source(transport, CAMERA)
+    with pytest.raises(RuntimeError):
+        plane.add_slot(transport, VIDEO_SLOT)
+    with pytest.raises(RuntimeError):
+        plane.open_room()
+    with pytest.raises(RuntimeError):
+        plane.restart_ice(transport, browser.remote)
+    held = plane.inventory
+    assert (held.sources, held.slots, held.rooms) == ({}, {}, {})
+    entry = held.transports[transport]
+    assert (entry.sources, entry.slots, entry.local) == (set(), set(), before)
+
+
 async def test_credentials_differ_and_satisfy_ice(plane, packets, clock) -> None:
     """RFC 8445 §5.3: at least 4 and 22 ice-chars."""
     locals_ = [Browser(plane, packets, clock).transport.local for _ in range(3)]

@@ -69,6 +69,13 @@ async def test_the_other_doors_url_is_none(program: Program) -> None:
     assert len(program.setting.room().participants) == 1
 
 
+async def test_another_rooms_url_is_none(program: Program) -> None:
+    """Or a token for one room would end sessions in another."""
+    location = (await program.post()).headers["Location"]
+    assert (await program.http.delete(location.replace("lobby", "other"))).status == 404
+    assert len(program.setting.room().participants) == 1
+
+
 async def test_rooms_of_any_script_have_a_location(program: Program) -> None:
     response = await program.post("/whip/caf%C3%A9")
     location = response.headers["Location"]
@@ -176,6 +183,16 @@ class TestTokens:
     async def test_of_another_room(self, program: Program) -> None:
         response = await program.post(Authorization=program.bearer("publisher", room="other"))
         assert response.status == 401
+
+    @pytest.mark.parametrize("spelling", ["caf%C3%A9", "cafe%CC%81"])
+    @pytest.mark.parametrize("room", ["café", "cafe\u0301"])
+    async def test_the_room_may_be_spelt_either_way(self, program: Program, spelling: str, room: str) -> None:
+        token = program.bearer("publisher", room=room)
+        response = await program.post(f"/whip/{spelling}", Authorization=token)
+        assert (response.status, response.headers["Location"][:16]) == (201, "/whip/caf%C3%A9/")
+        session = response.headers["Location"].rpartition("/")[2]
+        ended = await program.http.delete(f"/whip/{spelling}/{session}", headers={"Authorization": token})
+        assert ended.status == 200
 
     async def test_a_subscriber_plays_and_does_not_publish(self, program: Program) -> None:
         token = program.bearer("subscriber")
