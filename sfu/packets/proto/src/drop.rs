@@ -54,6 +54,8 @@ reasons! {
     NackTooOld = "nack_too_old",
     /// A NACKed packet sent too often, or again within a round trip.
     NackLimited = "nack_limited",
+    /// A NACKed packet beyond the share of its bitrate that a subscriber may have sent again.
+    NackOverBudget = "nack_over_budget",
     /// The socket was full for longer than the send queue's bound.
     SendQueueFull = "send_queue_full",
     SendFailed = "send_failed",

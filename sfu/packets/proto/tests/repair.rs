@@ -195,3 +195,39 @@ fn an_rtx_packet_of_nothing_known_is_a_counted_drop() {
     world.send(&publisher, &[rtx]);
     assert_eq!(world.drops(DropReason::RtxUnmatched), 1);
 }
+
+#[test]
+fn whoever_nacks_everything_costs_a_share_more_and_harms_nobody() {
+    let (mut world, publisher, mut greedy, mut camera) = shown();
+    let mut honest = world.peer();
+    world.video_slot(2, &honest);
+    world.show(2, 1);
+    let (mut sent, mut again) = (0, 0);
+    for _ in 0..80 {
+        let frame = camera.frame(sent == 0, &[1000; 9]);
+        world.send(&publisher, &frame);
+        world.receive(&mut honest);
+        let rtp = world.receive_rtp(&mut greedy);
+        let numbers: Vec<_> = rtp.iter().map(|rtp| rtp.header.sequence_number).collect();
+        sent += rtp.iter().map(|rtp| rtp.packet.len()).sum::<usize>();
+        // Each packet three times, as fast as the round trip allows.
+        for _ in 0..3 {
+            world.send_rtcp(&mut greedy, &nack(1, &numbers));
+            let rtp = world.receive_rtp(&mut greedy);
+            again += rtp.iter().map(|rtp| rtp.packet.len()).sum::<usize>();
+            world.advance_ms(110);
+        }
+    }
+    let allowed = sent * 15 / 100 + 512 * 1024;
+    assert!(
+        (allowed * 9 / 10..=allowed * 21 / 20).contains(&again),
+        "{again} of {sent}"
+    );
+    assert!(world.drops(DropReason::NackOverBudget) > 0);
+    let frame = camera.frame(false, &[1000; 9]);
+    world.send(&publisher, &frame);
+    let rtp = world.receive_rtp(&mut honest);
+    let numbers: Vec<_> = rtp.iter().map(|rtp| rtp.header.sequence_number).collect();
+    world.send_rtcp(&mut honest, &nack(2, &numbers));
+    assert_eq!(world.receive_rtp(&mut honest).len(), 9);
+}

@@ -170,25 +170,30 @@ impl Egress {
     fn answer_nack(&mut self, now: Instant, index: usize, lost: &[u16]) {
         let now_ms = self.clock.ms(now);
         for &number in lost {
-            let slot = &mut self.slots[index];
-            slot.counters.nacks_received += 1;
-            let sequence = extend_sequence(slot.rewrite.highest(), number);
-            let reason = match self.find_sent(index, sequence) {
-                None => DropReason::NackTooOld,
-                Some(again) => {
-                    let slot = &mut self.slots[index];
-                    let round_trip = self.senders[slot.sender].round_trip();
-                    let is_allowed = slot.retransmissions.allow(sequence, now_ms, round_trip);
-                    if !is_allowed {
-                        DropReason::NackLimited
-                    } else if self.walk.push(Control::Retransmission(Box::new(again))) {
-                        continue;
-                    } else {
-                        DropReason::SendQueueFull
-                    }
-                }
-            };
-            self.drops.count(reason);
+            self.slots[index].counters.nacks_received += 1;
+            if let Err(reason) = self.send_again(now_ms, index, number) {
+                self.drops.count(reason);
+            }
+        }
+    }
+
+    fn send_again(&mut self, now_ms: u64, index: usize, number: u16) -> Result<(), DropReason> {
+        let sequence = extend_sequence(self.slots[index].rewrite.highest(), number);
+        let again = self.find_sent(index, sequence);
+        let again = again.ok_or(DropReason::NackTooOld)?;
+        let slot = &mut self.slots[index];
+        let sender = &mut self.senders[slot.sender];
+        let round_trip = sender.round_trip();
+        if !slot.retransmissions.allow(sequence, now_ms, round_trip) {
+            return Err(DropReason::NackLimited);
+        }
+        if !sender.resending.spend(again.size()) {
+            return Err(DropReason::NackOverBudget);
+        }
+        let control = Control::Retransmission(Box::new(again));
+        match self.walk.push(control) {
+            true => Ok(()),
+            false => Err(DropReason::SendQueueFull),
         }
     }
 

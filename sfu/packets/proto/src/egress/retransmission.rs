@@ -1,11 +1,41 @@
-//! How often one packet may be sent again to one subscriber.
+//! How often one packet may be sent again to one subscriber, and how much in all.
 
 use std::time::Duration;
 
-use crate::limits::{CACHE_PACKETS, DEFAULT_ROUND_TRIP, NACK_SPACING, NACK_TRIES};
+use crate::limits::{
+    CACHE_PACKETS, DEFAULT_ROUND_TRIP, NACK_SPACING, NACK_TRIES, RESENT_BURST, RESENT_PERCENT,
+};
 
 pub(crate) fn round_trip_or_default(measured: Option<Duration>) -> Duration {
     measured.unwrap_or(DEFAULT_ROUND_TRIP)
+}
+
+/// What one subscriber may still have sent again, over all its slots. It grows with what is
+/// sent, so that whoever NACKs everything gets a fixed share more, not ten times as much.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    /// In hundredths of a byte: the share of one byte is no whole one.
+    left: u64,
+}
+
+impl Budget {
+    const FULL: u64 = RESENT_BURST * 100;
+
+    pub(crate) fn new() -> Self {
+        Self { left: Self::FULL }
+    }
+
+    /// Media went out for the first time.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.left = (self.left + bytes as u64 * RESENT_PERCENT).min(Self::FULL);
+    }
+
+    /// True: the packet may be sent again (and is paid for).
+    pub(crate) fn spend(&mut self, bytes: usize) -> bool {
+        let left = self.left.checked_sub(bytes as u64 * 100);
+        self.left = left.unwrap_or(self.left);
+        left.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,6 +114,21 @@ mod tests {
         assert_eq!(answered(&mut sent, 0), 1);
         assert_eq!(answered(&mut sent, 19), 0);
         assert_eq!(answered(&mut sent, 20), 1);
+    }
+
+    #[test]
+    fn a_burst_is_repaired_whole_and_then_the_share_holds() {
+        let mut budget = Budget::new();
+        let mut resent = 0;
+        while budget.spend(1000) {
+            resent += 1000;
+        }
+        assert!((RESENT_BURST - 1000..=RESENT_BURST).contains(&resent));
+        let resent = (0..10_000).filter(|_| {
+            budget.sent(1000);
+            budget.spend(1000)
+        });
+        assert!((1499..=1501).contains(&resent.count()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::retransmission::round_trip_or_default;
+use super::retransmission::{Budget, round_trip_or_default};
 use crate::command::SrtpKeys;
 use crate::ids::TransportId;
 use crate::rtp::ExtensionMap;
@@ -32,6 +32,7 @@ pub(crate) struct Sender {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) round_trip: Option<Duration>,
+    pub(crate) resending: Budget,
     pub(crate) remb_bps: Option<u64>,
     pub(crate) next_report: Option<Instant>,
     pub(crate) timer: Option<Instant>,
@@ -52,6 +53,7 @@ impl Sender {
             packets: 0,
             bytes: 0,
             round_trip: None,
+            resending: Budget::new(),
             remb_bps: None,
             next_report: None,
             timer: None,

@@ -38,6 +38,13 @@ pub(super) struct Retransmission {
     pub(super) packet: u32,
 }
 
+impl Retransmission {
+    /// About what it costs; extensions and the tag come on top.
+    pub(super) fn size(&self) -> usize {
+        FIXED_HEADER + self.burst.packets[self.packet as usize].payload.len()
+    }
+}
+
 /// One packet to one subscriber, numbered and measured, not yet written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Outgoing {
@@ -307,6 +314,7 @@ impl Egress {
             let (count, len) = (run.pieces.len() as u64, out.arena.len() - start);
             self.senders[sender].packets += count;
             self.senders[sender].bytes += len as u64;
+            self.senders[sender].resending.sent(len);
             out.transmits.push(Transmit {
                 path,
                 start: start as u32,
