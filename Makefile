@@ -79,6 +79,7 @@ sfu/web/static/index.html: $(CLIENT_SOURCES) client/node_modules/.installed | to
 test: build .venv/.development ## Run every test: Rust, Python, TypeScript, real browsers
 	@.ci/tools browsers
 	$(CARGO) test --quiet --locked --workspace --manifest-path $(MANIFEST)
+	SFU_TEST_SHARDS=2 $(CARGO) test --quiet --locked --package sfu-proto --tests --manifest-path $(MANIFEST)
 	$(CARGO) test --quiet --locked --package sfu-io --features portable --manifest-path $(MANIFEST)
 	$(BIN)/python -m pytest
 	cd client && npm test --silent

@@ -1,14 +1,81 @@
 //! What the receive side and the send side hand to each other, and nothing else.
 //!
-//! [`Down`] goes from ingress to egress, [`Up`] comes back. Both are plain values, so that
-//! egress can be sharded by subscriber over threads, each shard fed with clones over a ring.
+//! [`Down`] goes from ingress to egress, [`Up`] comes back. Both are plain values: egress is
+//! sharded by subscriber, over threads too, and each shard is fed with clones over a ring.
+//! Outside this crate they are [`Handed`], which says for which shards, and [`Asked`].
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::command::{Codec, MediaKind};
-use crate::ids::{RoomId, SourceId, TransportId};
+use crate::command::{Codec, Extension, MediaKind, SlotParameters, SrtpKeys};
+use crate::ids::{RoomId, SlotId, SourceId, TransportId};
+use crate::transmit::Path;
+
+/// Shards of the send side, by index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ShardSet(u64);
+
+impl ShardSet {
+    pub const MOST: usize = 64;
+    pub(crate) const NONE: Self = Self(0);
+
+    pub(crate) fn one(shard: usize) -> Self {
+        Self(1 << shard)
+    }
+
+    /// The first `count`, 1 to 64.
+    pub(crate) fn first(count: usize) -> Self {
+        Self(u64::MAX >> (Self::MOST - count))
+    }
+
+    pub(crate) fn insert(&mut self, shard: usize) {
+        self.0 |= 1 << shard;
+    }
+
+    pub(crate) fn remove(&mut self, shard: usize) {
+        self.0 &= !(1 << shard);
+    }
+
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let shard = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(shard as usize)
+        })
+    }
+}
+
+/// One value for some shards.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    pub to: ShardSet,
+    pub(crate) down: Down,
+}
+
+impl Handed {
+    /// To each of its shards, the last of which gets the original.
+    pub fn deal(self, mut give: impl FnMut(usize, Handed)) {
+        let mut shards = self.to.iter();
+        let Some(mut shard) = shards.next() else {
+            return;
+        };
+        for next in shards {
+            give(shard, self.clone());
+            shard = next;
+        }
+        give(shard, self);
+    }
+}
+
+/// One wish of a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked(pub(crate) Up);
 
 /// One unbroken stream of one source: a simulcast layer, or the whole source. A new
 /// encoder (other SSRC or codec) is a new layer, since decoding starts anew with it.
@@ -152,6 +219,54 @@ pub(crate) enum Down {
     Reported {
         transport: TransportId,
         report: Report,
+    },
+    /// Where the transport is reached; nowhere once consent is lost.
+    Path {
+        transport: TransportId,
+        path: Option<Path>,
+    },
+    Command(Box<ShardCommand>),
+}
+
+/// What a shard must know of a [`crate::command::Command`].
+#[derive(Clone, Debug)]
+pub(crate) enum ShardCommand {
+    AddTransport {
+        transport: TransportId,
+        extensions: Vec<(u8, Extension)>,
+    },
+    SetExtensions {
+        transport: TransportId,
+        extensions: Vec<(u8, Extension)>,
+    },
+    SetKeys {
+        transport: TransportId,
+        keys: SrtpKeys,
+    },
+    RemoveTransport {
+        transport: TransportId,
+    },
+    AddSource {
+        source: SourceId,
+        transport: TransportId,
+    },
+    RemoveSource {
+        source: SourceId,
+    },
+    AddSlot {
+        slot: SlotId,
+        parameters: SlotParameters,
+    },
+    Show {
+        slot: SlotId,
+        source: Option<SourceId>,
+        layer: u8,
+    },
+    RemoveSlot {
+        slot: SlotId,
+    },
+    RemoveRoom {
+        room: RoomId,
     },
 }
 

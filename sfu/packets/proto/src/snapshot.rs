@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 
+use rustc_hash::FxHashMap;
+
 use crate::command::Codec;
 use crate::drop::DropReason;
 use crate::ids::{SlotId, SourceId, TransportId};
@@ -23,6 +25,32 @@ pub struct Snapshot {
     pub slots: Vec<SlotSnapshot>,
 }
 
+impl Snapshot {
+    /// Adds what one shard of the send side knows. Transports that are gone here are left out.
+    pub fn absorb(&mut self, shard: Snapshot) {
+        self.datagrams_received += shard.datagrams_received;
+        self.bytes_received += shard.bytes_received;
+        self.datagrams_sent += shard.datagrams_sent;
+        self.bytes_sent += shard.bytes_sent;
+        self.events_dropped += shard.events_dropped;
+        for ((_, count), (_, more)) in self.drops.iter_mut().zip(shard.drops) {
+            *count += more;
+        }
+        let mut sent: FxHashMap<_, _> = shard
+            .transports
+            .into_iter()
+            .map(|sent| (sent.transport, sent))
+            .collect();
+        for transport in &mut self.transports {
+            if let Some(sent) = sent.remove(&transport.transport) {
+                transport.absorb(&sent);
+            }
+        }
+        self.sources.extend(shard.sources);
+        self.slots.extend(shard.slots);
+    }
+}
+
 #[derive(Clone, Debug)]
 pub struct TransportSnapshot {
     pub transport: TransportId,
@@ -35,6 +63,15 @@ pub struct TransportSnapshot {
     pub round_trip_time_s: Option<f64>,
     /// The receiver's own estimate of its downlink (REMB), if it sends one.
     pub remb_bps: Option<u64>,
+}
+
+impl TransportSnapshot {
+    fn absorb(&mut self, sent: &Self) {
+        self.packets_sent += sent.packets_sent;
+        self.bytes_sent += sent.bytes_sent;
+        self.round_trip_time_s = sent.round_trip_time_s.or(self.round_trip_time_s);
+        self.remb_bps = sent.remb_bps.or(self.remb_bps);
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -56,4 +56,32 @@ impl TransmitBatch {
     pub fn is_full(&self) -> bool {
         self.arena.len() >= Self::ARENA_TARGET
     }
+
+    /// Appends another batch, which is empty afterwards.
+    pub(crate) fn take(&mut self, other: &mut TransmitBatch) {
+        let shift = self.arena.len() as u32;
+        self.arena.append(&mut other.arena);
+        let transmits = other.transmits.drain(..);
+        self.transmits.extend(transmits.map(|transmit| Transmit {
+            start: transmit.start + shift,
+            ..transmit
+        }));
+    }
+}
+
+/// What was handed to the socket layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) datagrams: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Sent {
+    pub(crate) fn count(&mut self, transmits: &[Transmit]) {
+        for transmit in transmits {
+            let segment = u32::from(transmit.segment_size.max(1));
+            self.datagrams += u64::from(transmit.len.div_ceil(segment));
+            self.bytes += u64::from(transmit.len);
+        }
+    }
 }

@@ -9,6 +9,7 @@
 mod blocks;
 mod cache;
 mod choose;
+mod commands;
 mod feed;
 mod reports;
 mod retransmission;
@@ -20,6 +21,7 @@ mod view;
 mod walk;
 mod write;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -66,8 +68,10 @@ pub(crate) struct Egress {
     /// Senders.
     timers: Timers<usize>,
     pub(crate) up: Vec<Up>,
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: VecDeque<Event>,
     pub(crate) drops: DropCounters,
+    /// BYE: it leaves before any media.
+    pub(crate) replies: TransmitBatch,
 }
 
 impl Egress {
@@ -86,8 +90,9 @@ impl Egress {
             walk: Walk::default(),
             timers: Timers::default(),
             up: Vec::new(),
-            events: Vec::new(),
+            events: VecDeque::new(),
             drops: DropCounters::default(),
+            replies: TransmitBatch::default(),
         }
     }
 
@@ -165,11 +170,11 @@ impl Egress {
     }
 
     /// Says BYE for all slots and forgets them.
-    pub(crate) fn remove_transport(&mut self, id: TransportId, out: &mut TransmitBatch) {
+    pub(crate) fn remove_transport(&mut self, id: TransportId) {
         let Some(index) = self.by_transport.remove(&id) else {
             return;
         };
-        self.say_bye(index, out);
+        self.say_bye(index);
         for (_, slot) in self.senders[index].slots.clone() {
             self.remove_slot(self.slots[slot].id);
         }
@@ -293,6 +298,8 @@ impl Egress {
                 }
             }
             Down::Reported { transport, report } => self.take_report(now, transport, report),
+            Down::Path { transport, path } => self.set_path(transport, path),
+            Down::Command(command) => self.obey(*command),
         }
     }
 

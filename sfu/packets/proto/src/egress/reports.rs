@@ -11,7 +11,6 @@ use crate::ids::TransportId;
 use crate::limits::REPORT_INTERVAL;
 use crate::rtcp::{self, ReportBlock, SenderInfo};
 use crate::rtp::extend_sequence;
-use crate::transmit::TransmitBatch;
 
 /// A compound packet is closed at this size, so that it fits every path.
 const COMPOUND_BYTES: usize = 1000;
@@ -93,7 +92,7 @@ impl Egress {
         }
     }
 
-    pub(super) fn say_bye(&mut self, sender: usize, out: &mut TransmitBatch) {
+    pub(super) fn say_bye(&mut self, sender: usize) {
         let ssrcs: Vec<u32> = self.senders[sender]
             .slots
             .iter()
@@ -104,9 +103,11 @@ impl Egress {
             rtcp::write_receiver_report(&mut rtcp, ssrcs[0], &[]);
             rtcp::write_bye(&mut rtcp, &ssrcs);
             let transport = self.senders[sender].id;
+            let mut replies = std::mem::take(&mut self.replies);
             self.by_transport.insert(transport, sender);
-            self.send_rtcp(transport, &rtcp, out);
+            self.send_rtcp(transport, &rtcp, &mut replies);
             self.by_transport.remove(&transport);
+            self.replies = replies;
         }
     }
 

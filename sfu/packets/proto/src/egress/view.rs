@@ -3,13 +3,23 @@
 use std::time::Instant;
 
 use super::Egress;
-use super::sender::Sender;
-use crate::ids::TransportId;
-use crate::snapshot::SlotSnapshot;
+use crate::snapshot::{SlotSnapshot, TransportSnapshot};
 
 impl Egress {
-    pub(crate) fn sender_of(&self, transport: TransportId) -> Option<&Sender> {
-        self.senders.get(*self.by_transport.get(&transport)?)
+    /// What is known of transports on this side.
+    pub(crate) fn transport_snapshots(&self) -> Vec<TransportSnapshot> {
+        let senders = self.senders.iter().map(|(_, sender)| TransportSnapshot {
+            transport: sender.id,
+            remote: None,
+            has_keys: false,
+            packets_received: 0,
+            packets_sent: sender.packets,
+            bytes_received: 0,
+            bytes_sent: sender.bytes,
+            round_trip_time_s: sender.round_trip.map(|round_trip| round_trip.as_secs_f64()),
+            remb_bps: sender.remb_bps,
+        });
+        senders.collect()
     }
 
     pub(crate) fn slot_snapshots(&self, now: Instant) -> Vec<SlotSnapshot> {

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::handover::ShardSet;
 use crate::limits::{KEYFRAME_BURST, KEYFRAME_DISTANCE, KEYFRAME_REFILL};
 
 /// A keyframe takes a round trip, an encoding and its own sending; asking sooner than this
@@ -11,8 +12,8 @@ const REPEAT: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
 pub(crate) struct KeyframeRequests {
-    /// Slots wait for one, to begin with it.
-    is_awaited: bool,
+    /// Shards where slots wait for one, to begin with it.
+    awaited_by: ShardSet,
     /// A picture broke: a viewer asked, or our own reception has a gap.
     is_asked: bool,
     last: Option<Instant>,
@@ -24,8 +25,8 @@ pub(crate) struct KeyframeRequests {
 
 impl KeyframeRequests {
     /// To begin with.
-    pub(crate) fn wait(&mut self) {
-        self.is_awaited = true;
+    pub(crate) fn wait(&mut self, shard: usize) {
+        self.awaited_by.insert(shard);
     }
 
     /// To mend a picture.
@@ -33,22 +34,26 @@ impl KeyframeRequests {
         self.is_asked = true;
     }
 
-    /// No slot waits any longer; whoever asked still needs it.
-    pub(crate) fn stop_waiting(&mut self) {
-        self.is_awaited = false;
-        self.is_repeat &= self.is_asked;
+    /// No slot of the shard waits any longer; whoever asked still needs it.
+    pub(crate) fn stop_waiting(&mut self, shard: usize) {
+        self.awaited_by.remove(shard);
+        self.is_repeat &= self.is_wanted();
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.is_asked || !self.awaited_by.is_empty()
     }
 
     /// The keyframe came.
     pub(crate) fn settle(&mut self) {
-        self.is_awaited = false;
+        self.awaited_by = ShardSet::NONE;
         self.is_asked = false;
         self.is_repeat = false;
     }
 
     /// When to ask next, if anybody wants a keyframe.
     pub(crate) fn next(&self, now: Instant) -> Option<Instant> {
-        if !(self.is_awaited || self.is_asked) {
+        if !self.is_wanted() {
             return None;
         }
         let distance = if self.is_repeat {
@@ -119,7 +124,7 @@ mod tests {
         let now = Instant::now();
         let mut requests = KeyframeRequests::default();
         assert_eq!(requests.next(now), None);
-        requests.wait();
+        requests.wait(0);
         requests.settle();
         assert!(!requests.take(now));
     }
@@ -129,12 +134,24 @@ mod tests {
         let now = Instant::now();
         let mut requests = KeyframeRequests::default();
         requests.ask();
-        requests.wait();
-        requests.stop_waiting();
+        requests.wait(0);
+        requests.stop_waiting(0);
         assert!(requests.take(now));
         requests.settle();
-        requests.wait();
-        requests.stop_waiting();
+        requests.wait(0);
+        requests.stop_waiting(0);
+        assert_eq!(requests.next(now), None);
+    }
+
+    #[test]
+    fn one_shard_waits_on_when_another_stops() {
+        let now = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        requests.wait(0);
+        requests.wait(1);
+        requests.stop_waiting(0);
+        assert!(requests.take(now));
+        requests.stop_waiting(1);
         assert_eq!(requests.next(now), None);
     }
 }

@@ -341,13 +341,15 @@ impl Ingress {
 
     // -- what egress wants --------------------------------------------------------------------
 
-    pub(crate) fn handle_up(&mut self, now: Instant, up: Up) {
+    pub(crate) fn handle_up(&mut self, now: Instant, shard: usize, up: Up) {
         match up {
-            Up::KeyframeAwaited(key) => self.request_keyframe(now, key, KeyframeRequests::wait),
+            Up::KeyframeAwaited(key) => {
+                self.request_keyframe(now, key, |requests| requests.wait(shard));
+            }
             Up::KeyframeAsked(key) => self.request_keyframe(now, key, KeyframeRequests::ask),
             Up::KeyframeUnawaited(key) => {
                 if let Some(index) = self.layer_of(key) {
-                    self.layers[index].keyframes.stop_waiting();
+                    self.layers[index].keyframes.stop_waiting(shard);
                 }
             }
             Up::RoundTrip {
@@ -370,7 +372,7 @@ impl Ingress {
         &mut self,
         now: Instant,
         key: LayerKey,
-        request: fn(&mut KeyframeRequests),
+        request: impl FnOnce(&mut KeyframeRequests),
     ) {
         if let Some(index) = self.layer_of(key) {
             request(&mut self.layers[index].keyframes);

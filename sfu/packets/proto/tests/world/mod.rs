@@ -44,6 +44,11 @@ pub struct World {
     peers: u64,
 }
 
+/// Parts of the send side: what is promised holds for any number of them.
+fn shards() -> usize {
+    std::env::var("SFU_TEST_SHARDS").map_or(1, |shards| shards.parse().unwrap())
+}
+
 impl World {
     pub fn new() -> Self {
         Self::seeded(1)
@@ -51,7 +56,8 @@ impl World {
 
     pub fn seeded(seed: u64) -> Self {
         let start = Instant::now();
-        let config = RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed);
+        let mut config = RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed);
+        config.shards = shards();
         Self {
             router: Router::new(config),
             start,

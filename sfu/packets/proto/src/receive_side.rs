@@ -1,0 +1,403 @@
+//! The receive side of all transports, ICE included: datagrams and commands in, answers to
+//! STUN and DTLS, events and [`Handed`] values out.
+//!
+//! It owns what one worker must own alone (addresses, replay windows, sources, speakers) and
+//! knows of subscribers only which shard of the send side has which. Values for one shard
+//! leave in the order in which things happened; so a subscriber sees them in order.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::command::{Command, SrtpKeys};
+use crate::demux::{Kind, classify};
+use crate::drop::{DropCounters, DropReason};
+use crate::event::Event;
+use crate::handover::{Asked, Down, Handed, ShardCommand, ShardSet, earlier};
+use crate::ice::{IceEvent, IceTable};
+use crate::ids::TransportId;
+use crate::ingress::Ingress;
+use crate::limits::REPLY_BYTES;
+use crate::placement::Placement;
+use crate::random::Random;
+use crate::send_side::SendSide;
+use crate::snapshot::{Snapshot, TransportSnapshot};
+use crate::transmit::{Datagram, Path, Sent, Transmit, TransmitBatch};
+
+/// What the packet path is told once, at its start.
+#[derive(Clone, Debug)]
+pub struct RouterConfig {
+    pub start: Instant,
+    /// Wall clock at `start`, since 1970: sender reports carry NTP time (RFC 3550 §4).
+    pub start_unix: Duration,
+    /// Seeds whatever must be unpredictable to a peer (first sequence numbers, RFC 3550 §5.1).
+    pub seed: u64,
+    /// Events that wait for [`ReceiveSide::poll_event`]; more are lost and counted.
+    pub event_capacity: usize,
+    /// What a publisher without transport-wide feedback may send per video source (REMB).
+    /// The default lets browsers reach 1080p and all simulcast layers below it.
+    pub remb_cap_bps: u64,
+    /// Parts of the send side, each with subscribers of its own; 1 to 64.
+    pub shards: usize,
+}
+
+impl RouterConfig {
+    pub fn new(start: Instant, start_unix: Duration, seed: u64) -> Self {
+        Self {
+            start,
+            start_unix,
+            seed,
+            event_capacity: 65536,
+            remb_cap_bps: 5_000_000,
+            shards: 1,
+        }
+    }
+
+    /// Both sides of the packet path; the shards in their order.
+    pub fn build(&self) -> (ReceiveSide, Vec<SendSide>) {
+        let clock = Clock::new(self.start, self.start_unix);
+        let mut random = Random::new(self.seed);
+        let receive = ReceiveSide {
+            ice: IceTable::new(random.next()),
+            ingress: Ingress::new(clock, self.remb_cap_bps, random.next() as u32),
+            placement: Placement::new(self.shards),
+            replies: TransmitBatch::default(),
+            handed: Vec::new(),
+            events: VecDeque::new(),
+            event_capacity: self.event_capacity,
+            drops: DropCounters::default(),
+            totals: Totals::default(),
+            last_path: None,
+        };
+        let shards = (0..self.shards).map(|_| SendSide::new(clock, random.next()));
+        (receive, shards.collect())
+    }
+}
+
+/// Owns every peer's addresses and keys for what it sends, every source and room.
+pub struct ReceiveSide {
+    ice: IceTable,
+    ingress: Ingress,
+    placement: Placement,
+    /// Answers to STUN and DTLS: they leave before any media.
+    replies: TransmitBatch,
+    handed: Vec<Handed>,
+    events: VecDeque<Event>,
+    event_capacity: usize,
+    drops: DropCounters,
+    totals: Totals,
+    /// The last datagram's way and whose it is: bursts come from one peer mostly.
+    last_path: Option<(Path, usize)>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    datagrams_received: u64,
+    bytes_received: u64,
+    sent: Sent,
+    events_dropped: u64,
+}
+
+impl ReceiveSide {
+    /// Takes one receive burst; decrypts in place.
+    pub fn handle_datagrams(&mut self, now: Instant, batch: &mut [Datagram<'_>]) {
+        for datagram in batch {
+            self.totals.datagrams_received += 1;
+            self.totals.bytes_received += datagram.data.len() as u64;
+            if let Err(reason) = self.handle_datagram(now, datagram) {
+                self.drops.count(reason);
+            }
+        }
+        self.ingress.finish_burst();
+        self.settle();
+    }
+
+    fn handle_datagram(
+        &mut self,
+        now: Instant,
+        datagram: &mut Datagram<'_>,
+    ) -> Result<(), DropReason> {
+        let path = datagram.path;
+        match classify(datagram.data).ok_or(DropReason::NotDemultiplexed)? {
+            Kind::Stun => self.handle_stun(now, path, datagram.data),
+            Kind::Dtls => {
+                let receiver = self.receiver_at(path)?;
+                self.ingress.receive_dtls(receiver, datagram.data)
+            }
+            Kind::Rtp => {
+                let receiver = self.receiver_at(path)?;
+                self.ingress.receive_rtp(now, receiver, datagram.data)
+            }
+            Kind::Rtcp => {
+                let receiver = self.receiver_at(path)?;
+                self.ingress.receive_rtcp(now, receiver, datagram.data)
+            }
+        }
+    }
+
+    /// Only a validated 5-tuple reaches anything beyond STUN.
+    fn receiver_at(&mut self, path: Path) -> Result<usize, DropReason> {
+        if let Some((last, receiver)) = self.last_path
+            && last == path
+        {
+            return Ok(receiver);
+        }
+        let transport = self.ice.transport_of(&path);
+        let receiver = transport.and_then(|transport| self.ingress.receiver_of(transport));
+        let receiver = receiver.ok_or(DropReason::UnknownTuple)?;
+        self.last_path = Some((path, receiver));
+        Ok(receiver)
+    }
+
+    fn handle_stun(&mut self, now: Instant, path: Path, data: &[u8]) -> Result<(), DropReason> {
+        if self.replies.arena.len() >= REPLY_BYTES {
+            return Err(DropReason::SendQueueFull);
+        }
+        let event = self.ice.handle(now, path, data, &mut self.replies)?;
+        // A check can take a 5-tuple over, or evict one, without being worth an event.
+        self.last_path = None;
+        if let Some(event) = event {
+            self.handle_ice(event);
+        }
+        Ok(())
+    }
+
+    fn handle_ice(&mut self, event: IceEvent) {
+        self.last_path = None;
+        let (transport, path, event) = match event {
+            IceEvent::Connected { transport, path } => {
+                let remote = path.remote;
+                let event = Event::TransportConnected { transport, remote };
+                (transport, Some(path), event)
+            }
+            IceEvent::Moved { transport, path } => {
+                let remote = path.remote;
+                let event = Event::TransportMoved { transport, remote };
+                (transport, Some(path), event)
+            }
+            IceEvent::Lost { transport, reason } => {
+                let event = Event::TransportLost { transport, reason };
+                (transport, None, event)
+            }
+        };
+        self.ingress.down.push(Down::Path { transport, path });
+        self.push_event(event);
+    }
+
+    /// What has happened inside becomes values for the shards and events, in order.
+    fn settle(&mut self) {
+        for down in self.ingress.down.drain(..) {
+            let to = self.placement.shards_for(&down);
+            if !to.is_empty() {
+                self.handed.push(Handed { to, down });
+            }
+        }
+        for event in std::mem::take(&mut self.ingress.events) {
+            self.push_event(event);
+        }
+    }
+
+    /// Moves what waits for the shards to the end of `handed`.
+    pub fn take_handed(&mut self, handed: &mut Vec<Handed>) {
+        handed.append(&mut self.handed);
+    }
+
+    /// What a shard of the send side asks for.
+    pub fn handle_asked(&mut self, now: Instant, shard: usize, asked: Asked) {
+        self.ingress.handle_up(now, shard, asked.0);
+        self.settle();
+    }
+
+    /// Commands that name an unknown id do nothing: it may have gone meanwhile.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.last_path = None;
+        let to = self.placement.follow(&command);
+        match command {
+            Command::AddTransport {
+                transport,
+                ice,
+                extensions,
+            } => {
+                self.ice.add(now, transport, ice);
+                self.ingress.add_transport(transport, &extensions);
+                let order = ShardCommand::AddTransport {
+                    transport,
+                    extensions,
+                };
+                self.pass(to, order);
+            }
+            Command::RestartIce { transport, ice } => self.ice.restart(now, transport, ice),
+            Command::SetKeys { transport, keys } => self.set_keys(to, transport, keys),
+            Command::SendDtls {
+                transport,
+                datagram,
+            } => self.send_dtls(transport, &datagram),
+            Command::SetExtensions {
+                transport,
+                extensions,
+            } => {
+                self.ingress.set_extensions(transport, &extensions);
+                let order = ShardCommand::SetExtensions {
+                    transport,
+                    extensions,
+                };
+                self.pass(to, order);
+            }
+            Command::RemoveTransport { transport } => {
+                self.pass(to, ShardCommand::RemoveTransport { transport });
+                self.ingress.remove_transport(now, transport);
+                self.ice.remove(transport);
+            }
+            Command::AddSource { source, parameters } => {
+                let transport = parameters.transport;
+                self.pass(to, ShardCommand::AddSource { source, transport });
+                self.ingress.add_source(now, source, parameters);
+            }
+            Command::SetForwarding { source, forwarding } => {
+                self.ingress.set_forwarding(now, source, forwarding);
+            }
+            Command::RemoveSource { source } => {
+                self.pass(to, ShardCommand::RemoveSource { source });
+                self.ingress.remove_source(now, source);
+            }
+            Command::AddSlot { slot, parameters } => {
+                self.pass(to, ShardCommand::AddSlot { slot, parameters });
+            }
+            Command::Show {
+                slot,
+                source,
+                layer,
+            } => {
+                let order = ShardCommand::Show {
+                    slot,
+                    source,
+                    layer,
+                };
+                self.pass(to, order);
+            }
+            Command::RemoveSlot { slot } => self.pass(to, ShardCommand::RemoveSlot { slot }),
+            Command::AddRoom { room, positions } => self.ingress.add_room(room, positions),
+            Command::RemoveRoom { room } => {
+                self.ingress.remove_room(room);
+                self.pass(to, ShardCommand::RemoveRoom { room });
+            }
+        }
+        self.settle();
+    }
+
+    fn pass(&mut self, to: ShardSet, command: ShardCommand) {
+        if !to.is_empty() {
+            let down = Down::Command(Box::new(command));
+            self.handed.push(Handed { to, down });
+        }
+    }
+
+    /// Keys come from our own DTLS, checked there; wrong lengths leave the transport mute.
+    fn set_keys(&mut self, to: ShardSet, transport: TransportId, keys: SrtpKeys) {
+        match self.ingress.set_keys(transport, &keys) {
+            Ok(()) => self.pass(to, ShardCommand::SetKeys { transport, keys }),
+            Err(_) => self.drops.count(DropReason::NoKeys),
+        }
+    }
+
+    fn send_dtls(&mut self, transport: TransportId, datagram: &[u8]) {
+        let Some(path) = self.ice.nominated(transport) else {
+            return;
+        };
+        let Ok(len) = u16::try_from(datagram.len()) else {
+            return;
+        };
+        if len == 0 || self.replies.arena.len() >= REPLY_BYTES {
+            return self.drops.count(DropReason::SendQueueFull);
+        }
+        let start = self.replies.arena.len() as u32;
+        self.replies.arena.extend_from_slice(datagram);
+        let len32 = u32::from(len);
+        self.replies.transmits.push(Transmit {
+            path,
+            start,
+            len: len32,
+            segment_size: len,
+            dscp: 0,
+        });
+    }
+
+    /// When [`ReceiveSide::handle_timeout`] wants to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        earlier(self.ingress.poll_timeout(), self.ice.poll_timeout())
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.last_path = None;
+        if self.ice.poll_timeout().is_some_and(|at| at <= now) {
+            for event in self.ice.handle_timeout(now) {
+                self.handle_ice(event);
+            }
+        }
+        self.ingress.handle_timeout(now);
+        self.settle();
+    }
+
+    /// Appends the waiting answers.
+    pub fn poll_transmits(&mut self, out: &mut TransmitBatch) {
+        let first = out.transmits.len();
+        out.take(&mut self.replies);
+        self.totals.sent.count(&out.transmits[first..]);
+    }
+
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front()?;
+        if let Event::DtlsReceived { transport, .. } = event {
+            self.ingress.dtls_taken(transport);
+        }
+        Some(event)
+    }
+
+    /// Queues an event, also one of a shard that shares this queue.
+    pub(crate) fn push_event(&mut self, event: Event) {
+        if self.events.len() < self.event_capacity {
+            self.events.push_back(event);
+            return;
+        }
+        self.totals.events_dropped += 1;
+        if let Event::DtlsReceived { transport, .. } = event {
+            self.ingress.dtls_taken(transport);
+        }
+    }
+
+    /// Without what the shards know.
+    pub fn snapshot(&self, now: Instant) -> Snapshot {
+        Snapshot {
+            datagrams_received: self.totals.datagrams_received,
+            bytes_received: self.totals.bytes_received,
+            datagrams_sent: self.totals.sent.datagrams,
+            bytes_sent: self.totals.sent.bytes,
+            drops: self.drops.iter().collect(),
+            events_dropped: self.totals.events_dropped,
+            transports: self.transport_snapshots(),
+            sources: self.ingress.source_snapshots(now),
+            slots: Vec::new(),
+        }
+    }
+
+    fn transport_snapshots(&self) -> Vec<TransportSnapshot> {
+        let transports = self.ingress.receivers();
+        let transports = transports.map(|(transport, receiver)| TransportSnapshot {
+            transport,
+            remote: self.ice.nominated(transport).map(|path| path.remote),
+            has_keys: receiver.srtp.is_some(),
+            packets_received: receiver.packets,
+            packets_sent: 0,
+            bytes_received: receiver.bytes,
+            bytes_sent: 0,
+            round_trip_time_s: None,
+            remb_bps: None,
+        });
+        transports.collect()
+    }
+
+    /// Counts what the socket layer had to drop.
+    pub fn count_drops(&mut self, reason: DropReason, packets: u64) {
+        self.drops.add(reason, packets);
+    }
+}
