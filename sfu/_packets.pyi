@@ -54,11 +54,13 @@ class Plane:
         *,
         workers: int = 1,
         event_capacity: int = 65536,
+        publisher_bitrate_bps: int = 20_000_000,
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
         Port 0 chooses a free one, the same for all of ``bind``. One worker serves all today,
-        whatever ``workers`` says; more will share the subscribers.
+        whatever ``workers`` says; more will share the subscribers. ``publisher_bitrate_bps`` is what one
+        publisher may send in all: it is told so, and the video of one that sends far more is dropped.
         """
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...

@@ -65,6 +65,14 @@ class Limits:
     tracks_per_participant: int = setting(
         8, "Tracks that one participant may publish.", name="limits_tracks_per_participant", minimum=1
     )
+    publisher_bitrate_bps: int = setting(
+        20_000_000,
+        "Bitrate that one participant may send, all its tracks together. Browsers keep to it; the video of "
+        "whoever sends half as much again for some seconds is dropped until it sends less.",
+        name="limits_publisher_bitrate_bps",
+        minimum=50_000,
+        maximum=10_000_000_000,
+    )
     video_slots: int = setting(
         25, "Receive-only video m-lines of one offer that are served.", name="limits_video_slots", minimum=1
     )

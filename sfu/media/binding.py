@@ -5,16 +5,21 @@ import socket
 
 from sfu import _packets
 from sfu.errors import ConfigError
+from sfu.limits import Limits
 from sfu.media.config import MediaConfig
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 - every address is the point of it
 
 
-def bind(config: MediaConfig) -> _packets.Plane:
+def bind(config: MediaConfig, limits: Limits) -> _packets.Plane:
     """The packet path on the configured addresses, or on all: IPv4, and IPv6 where the machine has it."""
     hosts = config.hosts or WILDCARDS[: 2 if has_ipv6() else 1]
     try:
-        return _packets.Plane([(host, config.port) for host in hosts], workers=config.workers)
+        return _packets.Plane(
+            [(host, config.port) for host in hosts],
+            workers=config.workers,
+            publisher_bitrate_bps=limits.publisher_bitrate_bps,
+        )
     except OSError as error:
         raise ConfigError(_in_words(error, config)) from error
 

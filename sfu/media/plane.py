@@ -58,7 +58,8 @@ class MediaPlane:
     @classmethod
     async def start(cls, config: MediaConfig, *, clock: Clock, limits: Limits | None = None) -> Self:
         """Bind the media port and begin. :class:`~sfu.errors.ConfigError` if it cannot be bound."""
-        plane = cls(bind(config), config, clock=clock, limits=limits or Limits())
+        limits = limits or Limits()
+        plane = cls(bind(config, limits), config, clock=clock, limits=limits)
         plane.attach()
         return plane
 

@@ -477,18 +477,18 @@ async def test_a_report_tells_one_peer_from_another(plane, packets, clock) -> No
 
 
 def test_a_taken_port_is_said_in_words() -> None:
-    first = bind(MediaConfig(port=0, hosts=("127.0.0.1",)))
+    first = bind(MediaConfig(port=0, hosts=("127.0.0.1",)), Limits())
     try:
         port = first.local_addresses[0][1]
         with pytest.raises(ConfigError, match=f"^UDP port {port} is taken .*--media-port"):
-            bind(MediaConfig(port=port, hosts=("127.0.0.1",)))
+            bind(MediaConfig(port=port, hosts=("127.0.0.1",)), Limits())
     finally:
         first.close()
 
 
 def test_an_address_of_another_machine_is_said_in_words() -> None:
     with pytest.raises(ConfigError, match=r"^198\.51\.100\.7 is no address of this machine.*--media-hosts"):
-        bind(MediaConfig(port=0, hosts=("127.0.0.1", "198.51.100.7")))
+        bind(MediaConfig(port=0, hosts=("127.0.0.1", "198.51.100.7")), Limits())
 
 
 @pytest.mark.parametrize("field", ["hosts", "public_address"])

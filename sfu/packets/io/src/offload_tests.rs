@@ -226,3 +226,27 @@ fn received_octet(socket: &UdpSocket, level: libc::c_int, kind: libc::c_int) -> 
             .then(|| *libc::CMSG_DATA(message))
     }
 }
+
+#[test]
+fn a_datagram_larger_than_the_buffer_is_counted_and_the_next_is_not_harmed() {
+    let bound = bound("127.0.0.1:0");
+    let address = bound.local;
+    let (orders, order_receiver) = orders::channel(16).expect("a wake");
+    let (event_sender, _events) = events::channel(16).expect("a wake");
+    let worker = Worker::new(Echo::default(), vec![bound], order_receiver, event_sender)
+        .expect("a poller")
+        .with_receiver(Receiver::with_buffer(100));
+    let running = thread::spawn(move || worker.run());
+    let peer = peer("127.0.0.1:0");
+    peer.send_to(&[1; 101], address).expect("send");
+    peer.send_to(&[2; 100], address).expect("send");
+    let mut buffer = [0; 200];
+    let len = peer.recv(&mut buffer).expect("an echo");
+    assert_eq!(buffer[..len], [2; 100]);
+    let (answer, answered) = mpsc::sync_channel(1);
+    orders.send(Order::Snapshot(answer)).expect("room");
+    let snapshot = answered.recv_timeout(PATIENCE).expect("a snapshot");
+    assert!(snapshot.router.drops.contains(&(DropReason::Truncated, 1)));
+    orders.stop();
+    running.join().expect("no panic");
+}

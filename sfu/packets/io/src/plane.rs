@@ -38,6 +38,8 @@ pub struct PlaneConfig {
     pub workers: usize,
     /// Events that wait to be drained; more are lost and counted.
     pub event_capacity: usize,
+    /// What one publisher may send in all.
+    pub publisher_bitrate_bps: u64,
 }
 
 /// The router's counters, and what they cost.
@@ -95,6 +97,7 @@ impl Plane {
         let seed = RandomState::new().hash_one(start_unix);
         let router = RouterConfig {
             event_capacity: config.event_capacity,
+            publisher_bitrate_bps: config.publisher_bitrate_bps,
             ..RouterConfig::new(Instant::now(), start_unix, seed)
         };
         Self::start(config, Router::new(router))

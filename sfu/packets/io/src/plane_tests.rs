@@ -29,6 +29,8 @@ struct Echo {
     /// Joins echoes of equal size to runs.
     has_runs: bool,
     dscp: u8,
+    /// Echoes to port 0, where nothing can be sent.
+    is_misled: bool,
 }
 
 impl Machine for Echo {
@@ -97,7 +99,10 @@ impl Machine for Echo {
 }
 
 impl Echo {
-    fn echo(&mut self, path: Path, data: &[u8]) {
+    fn echo(&mut self, mut path: Path, data: &[u8]) {
+        if self.is_misled && data.starts_with(b"nowhere") {
+            path.remote.set_port(0);
+        }
         let start = self.out.arena.len() as u32;
         self.out.arena.extend_from_slice(data);
         let len = data.len() as u32;
@@ -127,6 +132,7 @@ fn config(addresses: &[&str]) -> PlaneConfig {
             .collect(),
         workers: 1,
         event_capacity: 16,
+        publisher_bitrate_bps: 20_000_000,
     }
 }
 
@@ -213,6 +219,30 @@ fn many_datagrams_come_in_order() {
             assert_eq!((len, buffer[0]), (1200, number), "round {round}");
         }
     }
+}
+
+/// What is counted under a reason by now.
+fn drops(plane: &Plane, reason: DropReason) -> u64 {
+    let snapshot = plane.snapshot(PATIENCE).expect("a snapshot");
+    let counted = snapshot.router.drops.into_iter();
+    counted
+        .filter(|&(known, _)| known == reason)
+        .map(|(_, count)| count)
+        .sum()
+}
+
+#[test]
+fn what_cannot_be_sent_is_counted_and_stops_nothing() {
+    let machine = Echo {
+        is_misled: true,
+        ..Echo::default()
+    };
+    let plane = plane(&["127.0.0.1:0"], machine);
+    let peer = peer("127.0.0.1:0");
+    peer.send_to(b"nowhere", plane.local_addresses()[0])
+        .expect("send");
+    assert_echo_from("127.0.0.1", &plane, &peer);
+    assert_eq!(drops(&plane, DropReason::SendFailed), 1);
 }
 
 #[test]

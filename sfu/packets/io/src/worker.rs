@@ -70,6 +70,12 @@ impl<M: Machine> Worker<M> {
         })
     }
 
+    /// With smaller buffers even a datagram can be too large.
+    #[cfg(all(test, target_os = "linux", not(feature = "portable")))]
+    pub(crate) fn with_receiver(self, receiver: Receiver) -> Self {
+        Self { receiver, ..self }
+    }
+
     /// Runs until told to stop. A panic or an error of the poller is told to the control side.
     pub(crate) fn run(mut self) {
         let result = panic::catch_unwind(AssertUnwindSafe(|| {

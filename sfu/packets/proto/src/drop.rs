@@ -27,11 +27,15 @@ reasons! {
     StunRateLimited = "stun_rate_limited",
     /// STUN class or method that a lite agent has no use for.
     StunUnexpected = "stun_unexpected",
+    /// An authentic check that is answered with an error: an attribute that we do not know
+    /// (420), a peer that believes to be controlled (487).
+    StunRefused = "stun_refused",
     /// DTLS, RTP or RTCP from a 5-tuple without a validated check.
     UnknownTuple = "unknown_tuple",
     DtlsQueueFull = "dtls_queue_full",
+    /// Larger than any handshake's, or than one datagram can be.
     DtlsTooLarge = "dtls_too_large",
-    /// RTP or RTCP before DTLS finished.
+    /// RTP or RTCP, from a peer or for it, before DTLS finished.
     NoKeys = "no_keys",
     RtpMalformed = "rtp_malformed",
     RtcpMalformed = "rtcp_malformed",
@@ -48,6 +52,10 @@ reasons! {
     PaddingOnly = "padding_only",
     /// The source is muted by a moderator.
     NotForwarding = "not_forwarding",
+    /// Video of a publisher that sends far more than the ceiling for long.
+    OverBitrate = "over_bitrate",
+    /// For one subscriber: from before the packet with which its slot began.
+    Late = "late",
     /// An RTX packet whose original is unknown or malformed.
     RtxUnmatched = "rtx_unmatched",
     /// A NACKed packet that is no longer stored.
@@ -56,6 +64,8 @@ reasons! {
     NackLimited = "nack_limited",
     /// A NACKed packet beyond the share of its bitrate that a subscriber may have sent again.
     NackOverBudget = "nack_over_budget",
+    /// For a peer that is gone, or has nominated no way to it yet.
+    NoPath = "no_path",
     /// The socket was full for longer than the send queue's bound.
     SendQueueFull = "send_queue_full",
     SendFailed = "send_failed",

@@ -37,6 +37,8 @@ pub struct RouterConfig {
     /// What a publisher without transport-wide feedback may send per video source (REMB).
     /// The default lets browsers reach 1080p and all simulcast layers below it.
     pub remb_cap_bps: u64,
+    /// What one publisher may send in all.
+    pub publisher_bitrate_bps: u64,
     /// Parts of the send side, each with subscribers of its own; 1 to 64.
     pub shards: usize,
 }
@@ -49,6 +51,7 @@ impl RouterConfig {
             seed,
             event_capacity: 65536,
             remb_cap_bps: 5_000_000,
+            publisher_bitrate_bps: 20_000_000,
             shards: 1,
         }
     }
@@ -59,7 +62,12 @@ impl RouterConfig {
         let mut random = Random::new(self.seed);
         let receive = ReceiveSide {
             ice: IceTable::new(random.next()),
-            ingress: Ingress::new(clock, self.remb_cap_bps, random.next() as u32),
+            ingress: Ingress::new(
+                clock,
+                self.remb_cap_bps,
+                self.publisher_bitrate_bps,
+                random.next() as u32,
+            ),
             placement: Placement::new(self.shards),
             replies: TransmitBatch::default(),
             handed: Vec::new(),
@@ -301,14 +309,16 @@ impl ReceiveSide {
     }
 
     fn send_dtls(&mut self, transport: TransportId, datagram: &[u8]) {
-        let Some(path) = self.ice.nominated(transport) else {
-            return;
-        };
-        let Ok(len) = u16::try_from(datagram.len()) else {
-            return;
-        };
-        if len == 0 || self.replies.arena.len() >= REPLY_BYTES {
-            return self.drops.count(DropReason::SendQueueFull);
+        if let Err(reason) = self.try_send_dtls(transport, datagram) {
+            self.drops.count(reason);
+        }
+    }
+
+    fn try_send_dtls(&mut self, transport: TransportId, datagram: &[u8]) -> Result<(), DropReason> {
+        let path = self.ice.nominated(transport).ok_or(DropReason::NoPath)?;
+        let len = u16::try_from(datagram.len()).map_err(|_| DropReason::DtlsTooLarge)?;
+        if self.replies.arena.len() >= REPLY_BYTES {
+            return Err(DropReason::SendQueueFull);
         }
         let start = self.replies.arena.len() as u32;
         self.replies.arena.extend_from_slice(datagram);
@@ -320,6 +330,7 @@ impl ReceiveSide {
             segment_size: len,
             dscp: 0,
         });
+        Ok(())
     }
 
     /// When [`ReceiveSide::handle_timeout`] wants to be called next.

@@ -315,7 +315,7 @@ fn peer_that_believes_to_be_controlled_is_told_otherwise() {
         role: Role::Controlled(1),
         ..nominate("192.0.2.1:1000")
     };
-    assert_eq!(world.check(confused), Ok(None));
+    assert_eq!(world.check(confused), Err(DropReason::StunRefused));
     let (_, answer) = world.answer().unwrap();
     assert_eq!(answer.error_code, Some(487));
     assert!(answer.is_authentic(&StunKey::new("password of alice")));

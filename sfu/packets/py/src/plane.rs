@@ -21,13 +21,19 @@ pub(crate) struct Plane(sfu_io::Plane);
 #[expect(clippy::too_many_arguments, reason = "keywords of the contract")]
 impl Plane {
     #[new]
-    #[pyo3(signature = (bind, *, workers=Number(1), event_capacity=Number(65536)))]
-    #[pyo3(text_signature = "(bind, *, workers=1, event_capacity=65536)")]
+    #[pyo3(signature = (
+        bind, *, workers=Number(1), event_capacity=Number(65536),
+        publisher_bitrate_bps=Number(20_000_000),
+    ))]
+    #[pyo3(
+        text_signature = "(bind, *, workers=1, event_capacity=65536, publisher_bitrate_bps=20000000)"
+    )]
     fn new(
         py: Python<'_>,
         bind: Vec<(String, Number<u16>)>,
         workers: Number<usize>,
         event_capacity: Number<usize>,
+        publisher_bitrate_bps: Number<u64>,
     ) -> PyResult<Self> {
         let addresses = bind
             .iter()
@@ -36,6 +42,7 @@ impl Plane {
             addresses: addresses.collect::<PyResult<_>>()?,
             workers: at_least_one(workers, "workers")?,
             event_capacity: at_least_one(event_capacity, "event_capacity")?,
+            publisher_bitrate_bps: publisher_bitrate_bps.0,
         };
         match py.detach(|| sfu_io::Plane::bind(&config)) {
             Ok(plane) => Ok(Self(plane)),

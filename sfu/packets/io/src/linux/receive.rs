@@ -31,7 +31,7 @@ impl Receiver {
         Self::with_buffer(BUFFER)
     }
 
-    fn with_buffer(buffer: usize) -> Self {
+    pub(crate) fn with_buffer(buffer: usize) -> Self {
         Self {
             // Zeroed lazily by the system: pages that no train reaches are never resident.
             buffers: vec![0; MESSAGES * buffer].into_boxed_slice(),

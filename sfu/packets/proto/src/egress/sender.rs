@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::retransmission::{Budget, round_trip_or_default};
 use crate::command::SrtpKeys;
+use crate::drop::DropReason;
 use crate::ids::TransportId;
 use crate::rtp::ExtensionMap;
 use crate::srtp::{SrtpError, SrtpSender};
@@ -72,7 +73,13 @@ impl Sender {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.path.is_some() && self.srtp.is_some()
+        self.way().is_ok()
+    }
+
+    /// Where to send to, once there is something to protect it with.
+    pub(crate) fn way(&self) -> Result<Path, DropReason> {
+        let path = self.path.ok_or(DropReason::NoPath)?;
+        self.srtp.as_ref().map(|_| path).ok_or(DropReason::NoKeys)
     }
 
     pub(crate) fn slot_of_ssrc(&self, ssrc: u32) -> Option<usize> {

@@ -12,6 +12,7 @@ use super::blocks::{BlockRef, Blocks, Extras};
 use super::rewrite::Numbers;
 use super::run::{Piece, next_run};
 use super::sender::Work;
+use crate::drop::DropReason;
 use crate::handover::{Burst, Packet};
 use crate::ids::{SlotId, TransportId};
 use crate::limits::{PENDING_CONTROL, PENDING_PACKETS};
@@ -238,7 +239,7 @@ impl Egress {
             return;
         };
         let Some(numbers) = slot.rewrite.route(packet, now_us) else {
-            return;
+            return self.drops.count(DropReason::Late);
         };
         let sender = &self.senders[slot.sender];
         let is_plain = slot.resends_as_it_was(codec);
@@ -329,7 +330,10 @@ impl Egress {
         match control {
             Control::Rtcp { transport, rtcp } => self.send_rtcp(transport, &rtcp, out),
             Control::Retransmission(retransmission) => {
-                self.send_retransmission(now, *retransmission, out);
+                let sent = self.send_retransmission(now, *retransmission, out);
+                if let Err(reason) = sent {
+                    self.drops.count(reason);
+                }
             }
         }
     }

@@ -8,6 +8,7 @@ use super::sender::Sender;
 use super::walk::{Outgoing, Retransmission, marker};
 use crate::codecs;
 use crate::command::Codec;
+use crate::drop::DropReason;
 use crate::handover::{Burst, Packet};
 use crate::ids::TransportId;
 use crate::rtp::FIXED_HEADER;
@@ -86,21 +87,19 @@ impl Egress {
         now: Instant,
         again: Retransmission,
         out: &mut TransmitBatch,
-    ) {
+    ) -> Result<(), DropReason> {
         let send_time = self.clock.absolute_send_time(now);
         let slot = self
             .slots
             .get_mut(again.slot)
             .filter(|slot| slot.id == again.id);
-        let Some(slot) = slot else { return };
+        let slot = slot.ok_or(DropReason::NackTooOld)?;
         let sender = &mut self.senders[slot.sender];
-        let Some(path) = sender.path.filter(|_| sender.srtp.is_some()) else {
-            return;
-        };
+        let path = sender.way()?;
         let packet = &again.burst.packets[again.packet as usize];
         let rtx = slot.rtx(again.codec);
         if rtx.is_none() && slot.rewrite.trace(again.numbers.sequence).is_none() {
-            return;
+            return Err(DropReason::NackTooOld);
         }
         let extras = Extras {
             mid: None,
@@ -163,6 +162,7 @@ impl Egress {
         seal(sender, arena, start, header_len, sequence);
         slot.counters.retransmitted += 1;
         push_single(sender, out, start, path, slot.dscp());
+        Ok(())
     }
 
     pub(super) fn send_rtcp(
@@ -171,20 +171,29 @@ impl Egress {
         rtcp: &[u8],
         out: &mut TransmitBatch,
     ) {
-        let Some(index) = self.by_transport.get(&transport).copied() else {
-            return;
-        };
-        let sender = &mut self.senders[index];
-        let (Some(path), Some(srtp)) = (sender.path, sender.srtp.as_mut()) else {
-            return;
-        };
+        if let Err(reason) = self.try_send_rtcp(transport, rtcp, out) {
+            self.drops.count(reason);
+        }
+    }
+
+    fn try_send_rtcp(
+        &mut self,
+        transport: TransportId,
+        rtcp: &[u8],
+        out: &mut TransmitBatch,
+    ) -> Result<(), DropReason> {
+        let index = self.by_transport.get(&transport).copied();
+        let sender = &mut self.senders[index.ok_or(DropReason::NoPath)?];
+        let path = sender.way()?;
+        let srtp = sender.srtp.as_mut().ok_or(DropReason::NoKeys)?;
         let start = out.arena.len();
         out.arena.extend_from_slice(rtcp);
         if srtp.protect_rtcp(&mut out.arena, start).is_err() {
             out.arena.truncate(start);
-            return;
+            return Err(DropReason::SendFailed);
         }
         push_single(sender, out, start, path, 0);
+        Ok(())
     }
 }
 

@@ -133,7 +133,7 @@ impl IceTable {
             Err(refusal) => return Err(self.refuse(now, path, &message, data.len(), refusal, out)),
         };
         if !respond(path, &message, key, out) {
-            return Ok(None);
+            return Err(DropReason::StunRefused);
         }
         let check = Check {
             now,

@@ -1,5 +1,8 @@
-//! The bitrate that a publisher without transport-wide feedback may send (REMB): the
-//! configured cap, less where its packets get lost.
+//! The bitrate that a publisher is told it may send (REMB).
+//!
+//! Without transport-wide feedback: the cap of each video, less where its packets get lost.
+//! With it the publisher estimates for itself, and is only told of the ceiling, once it comes
+//! near: in its first seconds libwebrtc would take a REMB for an estimate and start that high.
 
 use std::time::{Duration, Instant};
 
@@ -47,6 +50,11 @@ impl Bandwidth {
             self.allowed_bps += self.allowed_bps * 8 / 100;
         }
         self.allowed_bps = self.allowed_bps.min(self.cap_bps);
+    }
+
+    /// Whether the ceiling is worth a word to a publisher that estimates for itself.
+    pub(crate) fn is_near(&self, ceiling_bps: u64, now_ms: u64) -> bool {
+        self.received.bits_per_second(now_ms) > ceiling_bps / 4 * 3
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {

@@ -148,12 +148,19 @@ impl Ingress {
             .collect();
         videos.dedup();
         let ssrcs: Vec<u32> = active.map(|layer| layer.ssrc).collect();
-        let bandwidth = &mut self.receivers[receiver].bandwidth;
+        let ms = self.clock.ms(now);
+        let receiver = &mut self.receivers[receiver];
+        let (bandwidth, ceiling) = (&mut receiver.bandwidth, receiver.ceiling.bps());
         if videos.is_empty() {
             bandwidth.rest();
         }
-        if let Some(bitrate) = bandwidth.take_due(now) {
-            let bitrate = bitrate * videos.len() as u64;
+        if let Some(bitrate) = bandwidth.take_due(now)
+            && (!receiver.has_transport_feedback || bandwidth.is_near(ceiling, ms))
+        {
+            let bitrate = match receiver.has_transport_feedback {
+                true => ceiling,
+                false => ceiling.min(bitrate * videos.len() as u64),
+            };
             rtcp::write_remb(rtcp, self.ssrc, bitrate, &ssrcs);
         }
         bandwidth.next()

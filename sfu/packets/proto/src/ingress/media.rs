@@ -89,6 +89,10 @@ impl Ingress {
         if receiver.has_remb {
             receiver.bandwidth.received(now, ms, packet.len());
         }
+        if receiver.ceiling.received(ms, packet.len()) {
+            self.shut_videos(index);
+        }
+        let receiver = &mut self.receivers[index];
         if !receiver.has_transport_feedback {
             return;
         }
@@ -164,12 +168,20 @@ impl Ingress {
             return Err(DropReason::PayloadMalformed);
         };
         let is_keyframe = self.note_payload(now, index, &arrived, &info);
+        if self.is_over_ceiling(source) {
+            return Err(DropReason::OverBitrate);
+        }
         self.activate(index);
         if !is_forwarding {
             return Err(DropReason::NotForwarding);
         }
         self.hear(now, source, &arrived);
         self.draft_packet(index, &arrived, &info, is_keyframe)
+    }
+
+    fn is_over_ceiling(&self, source: usize) -> bool {
+        let source = &self.sources[source];
+        source.is_video() && self.receivers[source.receiver].ceiling.is_exceeded()
     }
 
     /// Statistics, repair and duplicates.

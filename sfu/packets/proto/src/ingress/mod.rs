@@ -7,6 +7,7 @@
 
 mod arrivals;
 mod bandwidth;
+mod ceiling;
 mod control;
 mod feedback;
 mod keyframes;
@@ -53,6 +54,7 @@ enum Timer {
 pub(crate) struct Ingress {
     clock: Clock,
     bandwidth_cap_bps: u64,
+    ceiling_bps: u64,
     /// Of the RTCP that we send to publishers.
     ssrc: u32,
     receivers: Slab<Receiver>,
@@ -70,10 +72,11 @@ pub(crate) struct Ingress {
 }
 
 impl Ingress {
-    pub(crate) fn new(clock: Clock, bandwidth_cap_bps: u64, ssrc: u32) -> Self {
+    pub(crate) fn new(clock: Clock, bandwidth_cap_bps: u64, ceiling_bps: u64, ssrc: u32) -> Self {
         Self {
             clock,
             bandwidth_cap_bps,
+            ceiling_bps,
             ssrc,
             receivers: Slab::new(),
             by_transport: FxHashMap::default(),
@@ -100,7 +103,8 @@ impl Ingress {
             return;
         }
         let extensions = ExtensionMap::new(extensions);
-        let receiver = Receiver::new(id, extensions, self.bandwidth_cap_bps);
+        let (cap, ceiling) = (self.bandwidth_cap_bps, self.ceiling_bps);
+        let receiver = Receiver::new(id, extensions, cap, ceiling);
         let index = self.receivers.insert(receiver);
         self.by_transport.insert(id, index);
     }
@@ -178,9 +182,24 @@ impl Ingress {
             return;
         }
         self.leave_room(now, index);
-        // After the mute the stream begins anew, at a keyframe and without a hole.
-        for layer in self.sources[index].layers.clone() {
+        self.end_layers(index);
+    }
+
+    /// After a mute the stream begins anew, at a keyframe and without a hole.
+    fn end_layers(&mut self, source: usize) {
+        for layer in self.sources[source].layers.clone() {
             self.end_layer(layer);
+        }
+    }
+
+    /// The publisher has sent too much for too long: its pictures stop until it does not.
+    fn shut_videos(&mut self, receiver: usize) {
+        let lines = self.receivers[receiver].lines.iter();
+        let sources: Vec<usize> = lines.filter_map(|line| line.source).collect();
+        for source in sources {
+            if self.sources[source].is_video() {
+                self.end_layers(source);
+            }
         }
     }
 
@@ -204,7 +223,7 @@ impl Ingress {
             has_remb |= codec.remb;
         }
         receiver.has_transport_feedback = has_transport_cc;
-        receiver.has_remb = has_remb && !has_transport_cc;
+        receiver.has_remb = has_remb;
     }
 
     // -- layers -----------------------------------------------------------------------------

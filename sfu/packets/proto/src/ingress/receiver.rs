@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
 use super::bandwidth::Bandwidth;
+use super::ceiling::Ceiling;
 use crate::command::SrtpKeys;
 use crate::ids::TransportId;
 use crate::limits::{DEFAULT_ROUND_TRIP, SSRCS_PER_TRANSPORT};
@@ -46,6 +47,7 @@ pub(crate) struct Receiver {
     pub(crate) arrivals: Arrivals,
     pub(crate) has_remb: bool,
     pub(crate) bandwidth: Bandwidth,
+    pub(crate) ceiling: Ceiling,
     pub(crate) dtls_waiting: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
@@ -57,7 +59,12 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(id: TransportId, extensions: ExtensionMap, bandwidth_cap_bps: u64) -> Self {
+    pub(crate) fn new(
+        id: TransportId,
+        extensions: ExtensionMap,
+        bandwidth_cap_bps: u64,
+        ceiling_bps: u64,
+    ) -> Self {
         Self {
             id,
             srtp: None,
@@ -69,6 +76,7 @@ impl Receiver {
             arrivals: Arrivals::default(),
             has_remb: false,
             bandwidth: Bandwidth::new(bandwidth_cap_bps),
+            ceiling: Ceiling::new(ceiling_bps),
             dtls_waiting: 0,
             packets: 0,
             bytes: 0,
@@ -137,7 +145,7 @@ mod tests {
 
     #[test]
     fn one_offset_follows_the_least_delayed_report() {
-        let mut receiver = Receiver::new(TransportId(1), ExtensionMap::default(), 1);
+        let mut receiver = Receiver::new(TransportId(1), ExtensionMap::default(), 1, 1);
         assert_eq!(receiver.our_time(1_000_000, 30_000), 30_000);
         assert_eq!(receiver.our_time(2_000_000, 1_010_000), 1_010_000);
         let jittered = receiver.our_time(3_000_000, 2_042_000);

@@ -1,0 +1,159 @@
+//! A publisher has a ceiling: it is told of it, and who ignores it grossly loses its video only.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::time::Duration;
+
+use sfu_proto::command::*;
+use sfu_proto::drop::DropReason;
+use sfu_proto::ids::SourceId;
+use sfu_proto::router::{Router, RouterConfig};
+use sfu_proto::rtcp::{Packet, packets};
+use world::*;
+
+const CEILING_BPS: u64 = 1_000_000;
+
+fn world() -> World {
+    let mut world = World::new();
+    let mut config = RouterConfig::new(world.start, Duration::from_secs(1), 1);
+    config.publisher_bitrate_bps = CEILING_BPS;
+    world.router = Router::new(config);
+    world
+}
+
+fn add_video(world: &mut World, peer: &Peer, id: u64, transport_cc: bool) -> Camera {
+    let vp8 = CodecParameters {
+        remb: true,
+        pli: true,
+        transport_cc,
+        ..codec(Codec::Vp8, VP8, 90_000)
+    };
+    let mid = format!("v{id}");
+    world.command(Command::AddSource {
+        source: SourceId(id),
+        parameters: SourceParameters {
+            transport: peer.id,
+            mid: mid.clone(),
+            kind: MediaKind::Video,
+            codecs: vec![vp8],
+            rids: Vec::new(),
+            announced: Vec::new(),
+            room: None,
+        },
+    });
+    Camera::new(peer, 1000 + id as u32, None, &mid)
+}
+
+fn told(world: &mut World, peer: &mut Peer) -> Vec<u64> {
+    let mail = world.receive(peer);
+    let all = mail.rtcp.iter().flat_map(|datagram| packets(datagram));
+    all.filter_map(|packet| match packet.unwrap() {
+        Packet::Remb { bitrate_bps } => Some(bitrate_bps),
+        _ => None,
+    })
+    .collect()
+}
+
+/// Ten packets of so many bytes each 100 ms.
+fn film(
+    world: &mut World,
+    peer: &mut Peer,
+    camera: &mut Camera,
+    size: usize,
+    rounds: u32,
+) -> Vec<u64> {
+    let mut heard = Vec::new();
+    for round in 0..rounds {
+        let frame = camera.frame(round % 10 == 0, &[size; 10]);
+        world.send(peer, &frame);
+        world.advance_ms(100);
+        heard.extend(told(world, peer));
+    }
+    heard
+}
+
+#[test]
+fn a_publisher_without_transport_feedback_is_never_told_more() {
+    let mut world = world();
+    let mut publisher = world.peer();
+    add_video(&mut world, &publisher, 2, false);
+    let mut camera = add_video(&mut world, &publisher, 1, false);
+    let heard = film(&mut world, &mut publisher, &mut camera, 200, 50);
+    assert!(heard.len() >= 3, "{heard:?}");
+    // REMB has 18 bits of mantissa.
+    assert!(
+        heard
+            .iter()
+            .all(|bps| (990_000..=CEILING_BPS).contains(bps)),
+        "{heard:?}"
+    );
+}
+
+#[test]
+fn a_publisher_that_estimates_for_itself_is_told_when_it_comes_near() {
+    let mut world = world();
+    let mut publisher = world.peer();
+    let mut camera = add_video(&mut world, &publisher, 1, true);
+    let heard = film(&mut world, &mut publisher, &mut camera, 500, 50);
+    assert_eq!(heard, []);
+    let heard = film(&mut world, &mut publisher, &mut camera, 1100, 50);
+    assert!(heard.len() >= 3, "{heard:?}");
+    assert!(
+        heard
+            .iter()
+            .all(|bps| (990_000..=CEILING_BPS).contains(bps)),
+        "{heard:?}"
+    );
+    assert_eq!(world.drops(DropReason::OverBitrate), 0);
+}
+
+#[test]
+fn who_ignores_it_loses_its_video_until_it_heeds_and_nobody_else_loses_anything() {
+    let mut world = world();
+    let (greedy, other) = (world.peer(), world.peer());
+    let mut viewer = world.peer();
+    let mut camera = add_video(&mut world, &greedy, 1, true);
+    let mut microphone = world.microphone(2, &greedy, 22, None);
+    let mut innocent = add_video(&mut world, &other, 3, true);
+    for (slot, source) in [(1, 1), (3, 3)] {
+        world.video_slot(slot, &viewer);
+        world.show(slot, source);
+    }
+    world.audio_slot(2, &viewer, None);
+    world.show(2, 2);
+    let mut round = |world: &mut World, size: usize| {
+        let frame = camera.frame(true, &[size; 10]);
+        world.send(&greedy, &frame);
+        world.send(&greedy, &[microphone.packet(None)]);
+        let frame = innocent.frame(true, &[300]);
+        world.send(&other, &frame);
+        let got = world.receive_rtp(&mut viewer);
+        // Their consent must not end meanwhile.
+        for peer in [&greedy, &other, &viewer] {
+            world.connect(peer);
+        }
+        world.advance_ms(100);
+        [1, 2, 3].map(|slot| {
+            got.iter()
+                .filter(|rtp| rtp.header.ssrc == slot_ssrc(slot))
+                .count()
+        })
+    };
+    // Three times the ceiling.
+    let counts: Vec<_> = (0..100).map(|_| round(&mut world, 3750)).collect();
+    assert_eq!(counts[5], [10, 1, 1]);
+    assert!(
+        counts.iter().all(|count| count[1..] == [1, 1]),
+        "{counts:?}"
+    );
+    assert!(counts[30..].iter().all(|count| count[0] == 0), "{counts:?}");
+    let dropped = world.drops(DropReason::OverBitrate);
+    assert!(dropped >= 700, "{dropped}");
+    let counts: Vec<_> = (0..100).map(|_| round(&mut world, 500)).collect();
+    assert!(
+        counts[60..].iter().all(|count| *count == [10, 1, 1]),
+        "{counts:?}"
+    );
+}
