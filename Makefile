@@ -15,11 +15,15 @@ UV_INSTALL := VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --require-ha
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 CARGO := cargo
 MANIFEST := sfu/packets/Cargo.toml
+PEERS_MANIFEST := loadtest/native/Cargo.toml
+# Both workspaces need the same cryptography, which takes a minute to compile.
+export CARGO_TARGET_DIR ?= $(CURDIR)/sfu/packets/target
 FUZZ_DIR := sfu/packets/fuzz
 FUZZ_SECONDS ?= 60
 CARGO_FUZZ_VERSION := 0.13.2
 
 RUST_SOURCES := $(shell find sfu/packets \( -name target -o -name fuzz \) -prune -o -type f -print)
+PEERS_SOURCES := $(shell find loadtest/native -name target -prune -o -type f -print)
 CLIENT_SOURCES := $(shell find client \( -name node_modules -o -name dist -o -name artifacts \) -prune -o -type f -print)
 
 .PHONY: help
@@ -31,14 +35,17 @@ help: ## Show this list
 # -- run ------------------------------------------------------------------------------------------
 
 .PHONY: serve
-serve: build ## Build what has changed and run the server
+serve: server ## Build what has changed and run the server
 	@exec $(BIN)/sfu serve
 
 .PHONY: build
-build: tools .venv/.packets sfu/web/static/index.html ## Build the packet path and the client if their sources changed
+build: server .venv/.peers ## Build the packet path, the client and the load test's peers if their sources changed
+
+.PHONY: server
+server: tools .venv/.packets sfu/web/static/index.html
 
 .PHONY: wheel
-wheel: build ## Build dist/*.whl, which runs with neither Rust nor Node
+wheel: server ## Build dist/*.whl, which runs with neither Rust nor Node
 	@$(BIN)/maturin build --release --locked --out dist
 
 .PHONY: tools
@@ -57,6 +64,12 @@ tools:
 .venv/.packets: $(RUST_SOURCES) pyproject.toml .venv/.dependencies | tools
 	@echo 'Building the packet path (Rust)'
 	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# They share the packet path's protocol crate.
+.venv/.peers: $(PEERS_SOURCES) .venv/.packets .venv/.dependencies | tools
+	@echo 'Building the peers of the load test (Rust)'
+	@VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet --no-deps --no-build-isolation --editable loadtest/native
 	@touch $@
 
 client/node_modules/.installed: client/package.json client/package-lock.json | tools
@@ -81,6 +94,7 @@ test: build .venv/.development ## Run every test: Rust, Python, TypeScript, real
 	$(CARGO) test --quiet --locked --workspace --manifest-path $(MANIFEST)
 	SFU_TEST_SHARDS=2 $(CARGO) test --quiet --locked --package sfu-proto --tests --manifest-path $(MANIFEST)
 	$(CARGO) test --quiet --locked --package sfu-io --features portable --manifest-path $(MANIFEST)
+	$(CARGO) test --quiet --locked --manifest-path $(PEERS_MANIFEST)
 	$(BIN)/python -m pytest
 	cd client && npm test --silent
 
@@ -90,10 +104,12 @@ lint: build .venv/.development ## Check form, types and import direction in all 
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/stubtest sfu._packets
+	$(BIN)/stubtest sfu._packets loadtest._native
 	$(BIN)/lint-imports
 	$(CARGO) fmt --all --check --manifest-path $(MANIFEST)
+	$(CARGO) fmt --check --manifest-path $(PEERS_MANIFEST)
 	$(CARGO) clippy --quiet --locked --workspace --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	$(CARGO) clippy --quiet --locked --all-targets --manifest-path $(PEERS_MANIFEST) -- -D warnings
 	cd client && npx biome ci --colors=off . && npx tsc --noEmit
 
 .PHONY: bench
@@ -130,5 +146,5 @@ lock: .venv/.uv ## Choose the newest versions that pyproject.toml allows, with t
 
 .PHONY: clean
 clean: ## Remove all that was built
-	rm -rf .venv sfu/packets/target sfu/packets/fuzz/target sfu/web/static sfu/_packets*.so client/node_modules dist
+	rm -rf .venv sfu/packets/target sfu/packets/fuzz/target sfu/web/static sfu/_packets*.so loadtest/_native*.so client/node_modules dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks .import_linter_cache

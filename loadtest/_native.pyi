@@ -1,0 +1,149 @@
+"""The light peers: ICE, DTLS and SRTP in Rust threads (`native/`), held from Python.
+
+Times ending in `_after_s` count from `add_peer`. Delays are one-way, by the stamps that publishers of the
+same host put into their payloads.
+"""
+
+from typing import final
+
+from loadtest.session import PeerState, Session
+
+__all__ = ["Generator", "PeerSnapshot", "Percentiles", "ReceivedCounts", "Snapshot"]
+
+@final
+class Generator:
+    def __new__(cls, *, threads: int = 1) -> Generator: ...
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate that all peers show, as `a=fingerprint` has it."""
+
+    def reserve(self) -> int:
+        """The number of a peer to come, unique in this generator; below 2^28."""
+
+    def add_peer(self, peer: int, session: Session, *, has_timestamps: bool = False) -> None:
+        """With `has_timestamps` the kernel tells when packets came, so that delays leave out our own."""
+
+    def remove_peer(self, peer: int) -> None: ...
+    def set_speaking(self, peer: int, is_speaking: bool) -> None: ...
+    def reset(self) -> None:
+        """Percentiles and longest gaps begin anew; counts go on."""
+
+    def snapshot(self) -> Snapshot: ...
+    def close(self) -> None:
+        """Every peer says goodbye; raises RuntimeError if a thread ended badly."""
+
+@final
+class Snapshot:
+    @property
+    def threads_cpu_s(self) -> list[float]: ...
+    @property
+    def unsent(self) -> int:
+        """Datagrams that the kernel did not take."""
+
+    @property
+    def peers(self) -> list[PeerSnapshot]: ...
+    @property
+    def frame_delay(self) -> Percentiles:
+        """From the sending of a frame's last packet until the frame is whole at a receiver."""
+
+    @property
+    def frame_total(self) -> Percentiles:
+        """From the sending of its first packet to the same moment."""
+
+    @property
+    def audio_delay(self) -> Percentiles: ...
+    @property
+    def reading_late(self) -> Percentiles:
+        """From the coming of a datagram to our reading it, of peers with time stamps."""
+
+    @property
+    def sending_late(self) -> Percentiles:
+        """From the time when a packet was due to when it was sent."""
+
+@final
+class Percentiles:
+    @property
+    def count(self) -> int: ...
+    @property
+    def p50_ms(self) -> float: ...
+    @property
+    def p95_ms(self) -> float: ...
+    @property
+    def p99_ms(self) -> float: ...
+    @property
+    def most_ms(self) -> float: ...
+
+@final
+class PeerSnapshot:
+    @property
+    def number(self) -> int: ...
+    @property
+    def state(self) -> PeerState: ...
+    @property
+    def checked_after_s(self) -> float | None: ...
+    @property
+    def connected_after_s(self) -> float | None: ...
+    @property
+    def first_media_after_s(self) -> float | None: ...
+    @property
+    def first_keyframe_after_s(self) -> float | None:
+        """When the first keyframe was whole."""
+
+    @property
+    def refused(self) -> int:
+        """Datagrams that were nothing we know, or that did not authenticate."""
+
+    @property
+    def unknown(self) -> int:
+        """Packets on SSRCs that the answer did not announce."""
+
+    @property
+    def socket_drops(self) -> int:
+        """Datagrams lost in our own socket, because nobody read them in time."""
+
+    @property
+    def packets_sent(self) -> int: ...
+    @property
+    def repairs_sent(self) -> int: ...
+    @property
+    def keyframes_sent(self) -> int: ...
+    @property
+    def keyframes_asked_of_us(self) -> int: ...
+    @property
+    def video(self) -> ReceivedCounts: ...
+    @property
+    def audio(self) -> ReceivedCounts: ...
+
+@final
+class ReceivedCounts:
+    @property
+    def packets(self) -> int:
+        """With the repaired ones, without duplicates."""
+
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def duplicates(self) -> int: ...
+    @property
+    def reordered(self) -> int: ...
+    @property
+    def repaired(self) -> int: ...
+    @property
+    def lost(self) -> int:
+        """Never came, in spite of repair."""
+
+    @property
+    def frames(self) -> int:
+        """Whole ones."""
+
+    @property
+    def keyframes(self) -> int: ...
+    @property
+    def broken_frames(self) -> int: ...
+    @property
+    def nacks(self) -> int: ...
+    @property
+    def keyframes_asked(self) -> int: ...
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time without a whole frame, or without an audio packet."""

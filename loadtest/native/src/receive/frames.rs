@@ -1,0 +1,112 @@
+//! Frames by the stamps of their packets: complete with the last one that comes.
+
+use std::collections::VecDeque;
+
+use crate::stamp::Stamp;
+use crate::time::Nanos;
+
+/// Frames kept open for packets that are sent again: half a second of 30 a second.
+const OPEN: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Complete {
+    pub(super) is_keyframe: bool,
+    pub(super) first_sent_at: Nanos,
+    pub(super) last_sent_at: Nanos,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    stream: u32,
+    number: u32,
+    missing: u16,
+    complete: Complete,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    open: VecDeque<Frame>,
+    broken: u64,
+}
+
+impl Frames {
+    pub(super) fn broken(&self) -> u64 {
+        self.broken
+    }
+
+    /// Of a packet that had not come before; the frame that it completes.
+    pub(super) fn take(&mut self, stamp: &Stamp) -> Option<Complete> {
+        let index = self.find_or_open(stamp);
+        let frame = &mut self.open[index];
+        frame.missing = frame.missing.saturating_sub(1);
+        let complete = &mut frame.complete;
+        complete.first_sent_at = complete.first_sent_at.min(stamp.sent_at);
+        complete.last_sent_at = complete.last_sent_at.max(stamp.sent_at);
+        if frame.missing > 0 {
+            return None;
+        }
+        self.open.remove(index).map(|frame| frame.complete)
+    }
+
+    fn find_or_open(&mut self, stamp: &Stamp) -> usize {
+        let is_it = |frame: &Frame| (frame.stream, frame.number) == (stamp.stream, stamp.frame);
+        // The newest is at the end, and nearly always the one.
+        if let Some(index) = self.open.iter().rposition(is_it) {
+            return index;
+        }
+        if self.open.len() == OPEN {
+            self.open.pop_front();
+            self.broken += 1;
+        }
+        self.open.push_back(Frame {
+            stream: stamp.stream,
+            number: stamp.frame,
+            missing: stamp.packets,
+            complete: Complete {
+                is_keyframe: stamp.is_keyframe,
+                first_sent_at: stamp.sent_at,
+                last_sent_at: stamp.sent_at,
+            },
+        });
+        self.open.len() - 1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(frame: u32, sent_at: Nanos) -> Stamp {
+        Stamp {
+            sent_at,
+            stream: 1,
+            frame,
+            packets: 3,
+            is_keyframe: frame == 0,
+        }
+    }
+
+    #[test]
+    fn the_last_packet_completes_in_whatever_order() {
+        let mut frames = Frames::default();
+        assert_eq!(frames.take(&stamp(0, 12)), None);
+        assert_eq!(frames.take(&stamp(1, 20)), None);
+        assert_eq!(frames.take(&stamp(0, 10)), None);
+        let complete = Complete {
+            is_keyframe: true,
+            first_sent_at: 10,
+            last_sent_at: 12,
+        };
+        assert_eq!(frames.take(&stamp(0, 11)), Some(complete));
+        assert_eq!(frames.broken(), 0);
+    }
+
+    #[test]
+    fn frames_that_stay_open_too_long_are_broken() {
+        let mut frames = Frames::default();
+        for number in 0..OPEN as u32 + 2 {
+            frames.take(&stamp(number, 0));
+        }
+        assert_eq!(frames.broken(), 2);
+    }
+}
