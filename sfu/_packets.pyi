@@ -55,12 +55,17 @@ class Plane:
         workers: int = 1,
         event_capacity: int = 65536,
         publisher_bitrate_bps: int = 20_000_000,
+        frame_hold_s: float = 0.014,
+        join_s: float = 0.0,
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
         Port 0 chooses a free one, the same for all of ``bind``. One worker serves all today,
         whatever ``workers`` says; more will share the subscribers. ``publisher_bitrate_bps`` is what one
         publisher may send in all: it is told so, and the video of one that sends far more is dropped.
+        ``frame_hold_s``: how long video waits at most for the end of its frame, so that it leaves in one
+        piece; 0 for not at all. ``join_s``: how long audio waits for whatever else leaves then. Neither
+        may exceed 1 s.
         """
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...
@@ -99,6 +104,11 @@ class Plane:
         remote_ufrag: str,
         remote_password: str,
     ) -> None: ...
+    def set_headroom(self, transport: int, has_headroom: bool) -> None:
+        """Whether this subscriber's way carries twice of what it is sent. True until said otherwise.
+
+        With headroom it gets video frame by frame, else packet by packet as the publisher paced them.
+        """
     def set_extensions(self, transport: int, extensions: Sequence[tuple[int, ExtensionName]]) -> None: ...
     def set_keys(
         self,

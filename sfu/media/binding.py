@@ -19,6 +19,7 @@ def bind(config: MediaConfig, limits: Limits) -> _packets.Plane:
             [(host, config.port) for host in hosts],
             workers=config.workers,
             publisher_bitrate_bps=limits.publisher_bitrate_bps,
+            frame_hold_s=config.frame_hold_ms / 1000,
         )
     except OSError as error:
         raise ConfigError(_in_words(error, config)) from error

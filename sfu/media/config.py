@@ -27,6 +27,14 @@ class MediaConfig:
         "(port forwarding, cloud).",
         name="public_address",
     )
+    frame_hold_ms: float = setting(
+        14.0,
+        "How long, in milliseconds, a packet of video waits at most for the end of its frame. A frame that "
+        "leaves in one piece costs half the CPU time, and none can be decoded before its end. 0: not at all.",
+        name="media_frame_hold_ms",
+        minimum=0,
+        maximum=15,
+    )
     workers: int = setting(1, "Threads that move packets.", name="workers", minimum=1, maximum=64)
 
     def __post_init__(self) -> None:

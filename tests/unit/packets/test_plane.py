@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,9 +97,12 @@ def test_a_taken_port_is_an_os_error_that_names_it(plane: Plane) -> None:
         ([("127.0.0.1", -1)], {}),
         ([("127.0.0.1", 0)], {"workers": 0}),
         ([("127.0.0.1", 0)], {"event_capacity": 0}),
+        ([("127.0.0.1", 0)], {"frame_hold_s": -0.001}),
+        ([("127.0.0.1", 0)], {"frame_hold_s": float("nan")}),
+        ([("127.0.0.1", 0)], {"join_s": 1.5}),
     ],
 )
-def test_what_cannot_be_bound_is_a_value_error(bind: list[tuple[str, int]], options: dict[str, int]) -> None:
+def test_what_cannot_be_bound_is_a_value_error(bind: list[tuple[str, int]], options: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         Plane(bind, **options)
 
@@ -174,6 +178,7 @@ def test_commands_that_name_nothing_known_are_ignored(plane: Plane) -> None:
     plane.send_dtls(1, [ALERT, ALERT])
     plane.add_source(2, **SOURCE, rids=("f", "h", "q"), announced=[(1, 2), (3, None)], room=5)
     plane.set_forwarding(2, False)
+    plane.set_headroom(1, False)
     plane.add_slot(3, **SLOT, follows=(5, 0))
     plane.show(3, 2, 1)
     plane.show(3, None)

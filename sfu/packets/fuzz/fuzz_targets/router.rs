@@ -131,7 +131,7 @@ fn slot(peer: u8, id: u64, kind: MediaKind) -> Command {
 fn small_command(choice: u8, id: u8) -> Command {
     let (source, slot_id) = (SourceId(u64::from(id & 3)), SlotId(u64::from(id >> 4 & 3)));
     let peer = id & 1;
-    match choice % 8 {
+    match choice % 9 {
         0..=2 => Command::Show {
             slot: slot_id,
             source: (id & 0x80 == 0).then_some(source),
@@ -144,6 +144,10 @@ fn small_command(choice: u8, id: u8) -> Command {
         4 => Command::RemoveSource { source },
         5 => publish(peer, u64::from(id & 3), MediaKind::Video),
         6 => Command::RemoveSlot { slot: slot_id },
+        7 => Command::SetHeadroom {
+            transport: TransportId(u64::from(peer)),
+            has_headroom: id & 0x80 == 0,
+        },
         _ => slot(peer, u64::from(id >> 4 & 3), MediaKind::Video),
     }
 }

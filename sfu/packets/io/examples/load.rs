@@ -3,11 +3,11 @@
 //! Transport 0 publishes, 1 to N subscribe. All check in by STUN with the credentials that the
 //! bench gave the server; SRTP keys follow from the transport's number, so that no DTLS is
 //! needed. Speaks by lines: writes `connected`, waits for `go`, sends until standard input
-//! ends, writes a line of JSON with what it has sent and got, and ends.
+//! ends, writes a line of JSON with what it has sent and got, and how long that took, and ends.
 
 use std::io::{self, BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,11 +22,19 @@ const FRAME_INTERVAL: Duration = Duration::from_nanos(33_333_333);
 const PACKETS_A_FRAME: u32 = 9;
 const PAYLOAD: usize = 1113;
 const FRAMES_A_KEYFRAME: u32 = 30;
+/// Opus at 40 kbit/s.
+const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
+const AUDIO_PAYLOAD: usize = 100;
+/// Where a packet says when it was sent, behind the descriptor and the frame header.
+const SENT_AT: usize = 16;
+/// What the first moments take is of the start, not of the forwarding.
+const WARM_UP: Duration = Duration::from_secs(1);
 /// The share of the interval over which a pacing publisher spreads a frame.
 const SPREAD: f64 = 0.4;
 
 /// As the bench announces it.
-const PAYLOAD_TYPE: u8 = 96;
+const VIDEO_PAYLOAD_TYPE: u8 = 96;
+const AUDIO_PAYLOAD_TYPE: u8 = 111;
 const SSRC: u32 = 0x0050_5542;
 const MID_ID: u8 = 1;
 const SEND_TIME_ID: u8 = 2;
@@ -40,15 +48,11 @@ fn main() -> io::Result<()> {
     let (Some(server), Some(subscribers), Some(pattern)) =
         (arguments.next(), arguments.next(), arguments.next())
     else {
-        return Err(invalid("load SERVER SUBSCRIBERS bursts|spread"));
+        return Err(invalid("load SERVER SUBSCRIBERS bursts|spread|audio"));
     };
     let server: SocketAddr = server.parse().map_err(invalid)?;
     let subscribers: u64 = subscribers.parse().map_err(invalid)?;
-    let gap = match pattern.as_str() {
-        "bursts" => Duration::ZERO,
-        "spread" => FRAME_INTERVAL.mul_f64(SPREAD / f64::from(PACKETS_A_FRAME - 1)),
-        _ => return Err(invalid("the pattern is bursts or spread")),
-    };
+    let pattern = Pattern::named(&pattern)?;
     let publisher = check_in(0, server)?;
     let sockets = (1..=subscribers)
         .map(|number| check_in(number, server))
@@ -57,22 +61,51 @@ fn main() -> io::Result<()> {
     let (is_over, started) = follow_standard_input();
     let _ = started.recv_timeout(LIFETIME);
 
-    let received = Arc::new(Received::default());
+    let start = Instant::now();
     let has_ended = Arc::new(AtomicBool::new(false));
     let sink = thread::spawn({
-        let (received, has_ended) = (Arc::clone(&received), Arc::clone(&has_ended));
-        move || drain(sockets, &received, &has_ended)
+        let has_ended = Arc::clone(&has_ended);
+        move || Sink::new(sockets, start)?.drain(&has_ended)
     });
-    let sent = Publisher::new(publisher)?.publish(gap, &is_over)?;
+    let sent = Publisher::new(publisher, start, pattern)?.publish(&is_over)?;
     has_ended.store(true, Ordering::Relaxed);
-    sink.join().map_err(|_| invalid("the sink panicked"))??;
-    println!(
-        "{{\"sent\": {sent}, \"received\": {}, \"decrypted\": {}, \"undecryptable\": {}}}",
-        received.packets.load(Ordering::Relaxed),
-        received.decrypted.load(Ordering::Relaxed),
-        received.undecryptable.load(Ordering::Relaxed),
-    );
+    let got = sink.join().map_err(|_| invalid("the sink panicked"))??;
+    println!("{}", got.json(sent));
     io::stdout().flush()
+}
+
+/// What is sent: packets a frame, and the distance of frames and of their packets.
+#[derive(Clone, Copy)]
+struct Pattern {
+    is_audio: bool,
+    interval: Duration,
+    packets: u32,
+    gap: Duration,
+}
+
+impl Pattern {
+    fn named(name: &str) -> io::Result<Self> {
+        let frames = Self {
+            is_audio: false,
+            interval: FRAME_INTERVAL,
+            packets: PACKETS_A_FRAME,
+            gap: Duration::ZERO,
+        };
+        match name {
+            "bursts" => Ok(frames),
+            "spread" => Ok(Self {
+                gap: FRAME_INTERVAL.mul_f64(SPREAD / f64::from(PACKETS_A_FRAME - 1)),
+                ..frames
+            }),
+            "audio" => Ok(Self {
+                is_audio: true,
+                interval: AUDIO_INTERVAL,
+                packets: 1,
+                ..frames
+            }),
+            _ => Err(invalid("the pattern is bursts, spread or audio")),
+        }
+    }
 }
 
 fn invalid(error: impl ToString) -> io::Error {
@@ -133,6 +166,8 @@ fn key(number: u64, is_servers: bool) -> [u8; 16] {
 struct Publisher {
     socket: UdpSocket,
     srtp: SrtpSender,
+    start: Instant,
+    pattern: Pattern,
     sequence_number: u16,
     roll_over: u32,
     frame: u32,
@@ -140,13 +175,15 @@ struct Publisher {
 }
 
 impl Publisher {
-    fn new(socket: UdpSocket) -> io::Result<Self> {
+    fn new(socket: UdpSocket, start: Instant, pattern: Pattern) -> io::Result<Self> {
         let key = key(0, false);
         let srtp =
             SrtpSender::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]).map_err(invalid)?;
         Ok(Self {
             socket,
             srtp,
+            start,
+            pattern,
             sequence_number: 1000,
             roll_over: 0,
             frame: 0,
@@ -154,21 +191,25 @@ impl Publisher {
         })
     }
 
-    fn publish(&mut self, gap: Duration, is_over: &AtomicBool) -> io::Result<u64> {
-        let start = Instant::now();
+    fn publish(&mut self, is_over: &AtomicBool) -> io::Result<u64> {
+        let Pattern {
+            interval,
+            packets,
+            gap,
+            ..
+        } = self.pattern;
         let mut sent = 0;
-        while !is_over.load(Ordering::Relaxed) && start.elapsed() < LIFETIME {
-            let due = start + FRAME_INTERVAL * self.frame;
+        while !is_over.load(Ordering::Relaxed) && self.start.elapsed() < LIFETIME {
+            let due = self.start + interval * self.frame;
             // Frames differ in size, the packets of one by a byte, as browsers cut them.
             self.random = self
                 .random
                 .wrapping_mul(1_664_525)
                 .wrapping_add(1_013_904_223);
             let extra = (self.random >> 24) as usize % 40;
-            for packet in 0..PACKETS_A_FRAME {
+            for packet in 0..packets {
                 wait_until(due + gap * packet);
-                let payload = PAYLOAD + extra + usize::from(packet % 2 == 0);
-                let datagram = self.packet(packet, payload)?;
+                let datagram = self.packet(packet, extra + usize::from(packet % 2 == 0))?;
                 self.socket.send(&datagram)?;
                 sent += 1;
             }
@@ -177,11 +218,15 @@ impl Publisher {
         Ok(sent)
     }
 
-    fn packet(&mut self, packet: u32, payload: usize) -> io::Result<Vec<u8>> {
-        let is_last = packet == PACKETS_A_FRAME - 1;
-        let mut datagram = vec![0x90, PAYLOAD_TYPE | if is_last { 0x80 } else { 0 }];
+    fn packet(&mut self, packet: u32, extra: usize) -> io::Result<Vec<u8>> {
+        let is_last = packet == self.pattern.packets - 1;
+        let (payload_type, ticks) = match self.pattern.is_audio {
+            true => (AUDIO_PAYLOAD_TYPE, 960),
+            false => (VIDEO_PAYLOAD_TYPE, 3000),
+        };
+        let mut datagram = vec![0x90, payload_type | if is_last { 0x80 } else { 0 }];
         datagram.extend(self.sequence_number.to_be_bytes());
-        datagram.extend((self.frame * 3000).to_be_bytes());
+        datagram.extend((self.frame * ticks).to_be_bytes());
         datagram.extend(SSRC.to_be_bytes());
         // RFC 8285 §4.2: nine bytes of elements, three of padding.
         datagram.extend([0xbe, 0xde, 0, 3]);
@@ -191,7 +236,15 @@ impl Publisher {
         datagram.extend(self.sequence_number.to_be_bytes());
         datagram.extend([0, 0, 0]);
         let header = datagram.len();
-        datagram.extend(self.descriptor(packet == 0));
+        let payload = match self.pattern.is_audio {
+            true => AUDIO_PAYLOAD + extra,
+            false => PAYLOAD + extra,
+        };
+        if !self.pattern.is_audio {
+            datagram.extend(self.descriptor(packet == 0));
+        }
+        datagram.resize(header + SENT_AT, 0);
+        datagram.extend((self.start.elapsed().as_nanos() as u64).to_be_bytes());
         datagram.resize(header + payload, packet as u8);
         self.srtp
             .protect_rtp(&mut datagram, 0, header, self.roll_over)
@@ -221,62 +274,132 @@ fn wait_until(due: Instant) {
     thread::sleep(due.saturating_duration_since(Instant::now()));
 }
 
+/// Microseconds from the publisher's send to the subscriber's receive.
 #[derive(Default)]
-struct Received {
-    packets: AtomicU64,
-    /// Of the first subscriber, whose packets are all opened.
-    decrypted: AtomicU64,
-    undecryptable: AtomicU64,
+struct Delays(Vec<u32>);
+
+impl Delays {
+    fn json(&mut self) -> String {
+        self.0.sort_unstable();
+        let at = |share: f64| {
+            let last = self.0.len().saturating_sub(1);
+            let index = (self.0.len() as f64 * share) as usize;
+            self.0.get(index.min(last)).copied().unwrap_or_default()
+        };
+        format!("[{}, {}, {}]", at(0.5), at(0.99), at(1.0))
+    }
+}
+
+#[derive(Default)]
+struct Got {
+    packets: u64,
+    /// Of the first subscriber all packets are opened, of the others the last of each frame.
+    decrypted: u64,
+    undecryptable: u64,
+    /// Of frames' last packets.
+    completion: Delays,
+    /// Of all packets of the first subscriber.
+    packet: Delays,
+}
+
+impl Got {
+    fn json(mut self, sent: u64) -> String {
+        format!(
+            "{{\"sent\": {sent}, \"received\": {}, \"decrypted\": {}, \"undecryptable\": {}, \
+             \"completion_us\": {}, \"packet_us\": {}}}",
+            self.packets,
+            self.decrypted,
+            self.undecryptable,
+            self.completion.json(),
+            self.packet.json(),
+        )
+    }
 }
 
 /// Receives without offload, so that the kernel must cut the server's runs, as it must for a
 /// device that cannot.
-fn drain(sockets: Vec<UdpSocket>, received: &Received, has_ended: &AtomicBool) -> io::Result<()> {
-    let key = key(1, true);
-    let mut srtp =
-        SrtpReceiver::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]).map_err(invalid)?;
-    let mut poll = Poll::new()?;
-    let mut sockets: Vec<_> = sockets
-        .into_iter()
-        .map(|socket| {
-            socket
-                .set_nonblocking(true)
-                .map(|()| mio::net::UdpSocket::from_std(socket))
+struct Sink {
+    sockets: Vec<mio::net::UdpSocket>,
+    srtp: Vec<SrtpReceiver>,
+    start: Instant,
+    got: Got,
+}
+
+impl Sink {
+    fn new(sockets: Vec<UdpSocket>, start: Instant) -> io::Result<Self> {
+        let srtp = (1..=sockets.len() as u64).map(|number| {
+            let key = key(number, true);
+            SrtpReceiver::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]).map_err(invalid)
+        });
+        let srtp = srtp.collect::<io::Result<_>>()?;
+        let sockets = sockets.into_iter().map(|socket| {
+            socket.set_nonblocking(true)?;
+            Ok(mio::net::UdpSocket::from_std(socket))
+        });
+        Ok(Self {
+            sockets: sockets.collect::<io::Result<_>>()?,
+            srtp,
+            start,
+            got: Got::default(),
         })
-        .collect::<io::Result<_>>()?;
-    for (index, socket) in sockets.iter_mut().enumerate() {
-        poll.registry()
-            .register(socket, Token(index), Interest::READABLE)?;
     }
-    let mut events = Events::with_capacity(256);
-    let mut buffer = [0; 2048];
-    // Until the publisher has ended and nothing comes any more.
-    while !has_ended.load(Ordering::Relaxed) || !events.is_empty() {
-        poll.poll(&mut events, Some(Duration::from_millis(300)))?;
-        for event in &events {
-            let index = event.token().0;
-            while let Ok(len) = sockets[index].recv(&mut buffer) {
-                // RFC 5761 §4: 192 to 223 is RTCP.
-                if (192..224).contains(&buffer[1]) {
-                    continue;
-                }
-                received.packets.fetch_add(1, Ordering::Relaxed);
-                if index == 0 {
-                    open(&mut srtp, &mut buffer[..len], received);
+
+    fn drain(mut self, has_ended: &AtomicBool) -> io::Result<Got> {
+        let mut poll = Poll::new()?;
+        for (index, socket) in self.sockets.iter_mut().enumerate() {
+            poll.registry()
+                .register(socket, Token(index), Interest::READABLE)?;
+        }
+        let mut events = Events::with_capacity(256);
+        let mut buffer = [0; 2048];
+        // Until the publisher has ended and nothing comes any more.
+        while !has_ended.load(Ordering::Relaxed) || !events.is_empty() {
+            poll.poll(&mut events, Some(Duration::from_millis(300)))?;
+            for event in &events {
+                let index = event.token().0;
+                while let Ok(len) = self.sockets[index].recv(&mut buffer) {
+                    self.take(index, &mut buffer[..len]);
                 }
             }
         }
+        Ok(self.got)
     }
-    Ok(())
-}
 
-fn open(srtp: &mut SrtpReceiver, packet: &mut [u8], received: &Received) {
-    let extension = usize::from(packet[0] & 0x10 != 0);
-    let words = usize::from(u16::from_be_bytes([packet[14], packet[15]]));
-    let header = 12 + extension * 4 * (1 + words);
-    let counter = match srtp.unprotect_rtp(packet, header) {
-        Ok(_) => &received.decrypted,
-        Err(_) => &received.undecryptable,
-    };
-    counter.fetch_add(1, Ordering::Relaxed);
+    fn take(&mut self, index: usize, packet: &mut [u8]) {
+        // RFC 5761 §4: 192 to 223 is RTCP.
+        if (192..224).contains(&packet[1]) {
+            return;
+        }
+        self.got.packets += 1;
+        let is_last = packet[1] & 0x80 != 0;
+        if index > 0 && !is_last {
+            return;
+        }
+        let now = self.start.elapsed();
+        let extension = usize::from(packet[0] & 0x10 != 0);
+        let words = usize::from(u16::from_be_bytes([packet[14], packet[15]]));
+        let header = 12 + extension * 4 * (1 + words);
+        if self.srtp[index].unprotect_rtp(packet, header).is_err() {
+            self.got.undecryptable += 1;
+            return;
+        }
+        self.got.decrypted += 1;
+        let Some(sent) = packet[header..]
+            .get(SENT_AT..)
+            .and_then(|at| at.first_chunk())
+        else {
+            return;
+        };
+        let sent = Duration::from_nanos(u64::from_be_bytes(*sent));
+        if sent < WARM_UP {
+            return;
+        }
+        let delay = now.saturating_sub(sent).as_micros() as u32;
+        if is_last {
+            self.got.completion.0.push(delay);
+        }
+        if index == 0 {
+            self.got.packet.0.push(delay);
+        }
+    }
 }

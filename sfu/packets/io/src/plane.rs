@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sfu_proto::command::Command;
 use sfu_proto::event::Event;
-use sfu_proto::router::{Router, RouterConfig};
+use sfu_proto::router::{HoldConfig, Router, RouterConfig};
 use sfu_proto::snapshot::Snapshot;
 
 use crate::bind::{BindError, bind_all};
@@ -40,6 +40,7 @@ pub struct PlaneConfig {
     pub event_capacity: usize,
     /// What one publisher may send in all.
     pub publisher_bitrate_bps: u64,
+    pub hold: HoldConfig,
 }
 
 /// The router's counters, and what they cost.
@@ -98,6 +99,7 @@ impl Plane {
         let router = RouterConfig {
             event_capacity: config.event_capacity,
             publisher_bitrate_bps: config.publisher_bitrate_bps,
+            hold: config.hold,
             ..RouterConfig::new(Instant::now(), start_unix, seed)
         };
         Self::start(config, Router::new(router))

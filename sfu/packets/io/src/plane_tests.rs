@@ -133,6 +133,7 @@ fn config(addresses: &[&str]) -> PlaneConfig {
         workers: 1,
         event_capacity: 16,
         publisher_bitrate_bps: 20_000_000,
+        hold: HoldConfig::DEFAULT,
     }
 }
 

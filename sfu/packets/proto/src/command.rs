@@ -149,6 +149,13 @@ pub enum Command {
         transport: TransportId,
         extensions: Vec<(u8, Extension)>,
     },
+    /// Whether the way to a subscriber carries twice of what it is sent: then it gets video
+    /// frame by frame, which costs less; else packet by packet, as the publisher paced them.
+    /// True until said otherwise.
+    SetHeadroom {
+        transport: TransportId,
+        has_headroom: bool,
+    },
     /// Sends BYE for its slots, then forgets the transport, its sources and its slots.
     RemoveTransport {
         transport: TransportId,

@@ -120,6 +120,9 @@ pub(crate) struct Burst {
     pub(crate) bytes: Vec<u8>,
     /// Packets of one layer stand together.
     pub(crate) groups: Vec<Group>,
+    /// Just arrived, for the slots that take packets as they come; the same packets follow,
+    /// frame by frame, for the others.
+    pub(crate) is_arrivals: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -128,6 +131,21 @@ pub(crate) struct Group {
     pub(crate) packets: Range<u32>,
     /// The first packet where a switch may happen.
     pub(crate) keyframe: Option<u32>,
+    /// Its packets were passed on as arrivals before.
+    pub(crate) has_arrived: bool,
+    pub(crate) settled: Settled,
+}
+
+/// What the end of a group of held packets says of its layer. Slots go over from held frames
+/// to arrivals, and back, only where both have brought the same packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// More has arrived than was released.
+    Not,
+    Yes {
+        /// From here on packets come as they arrive, too.
+        arrivals_follow: bool,
+    },
 }
 
 impl Burst {
@@ -139,8 +157,48 @@ impl Burst {
         &self.bytes[packet.extensions.start as usize..packet.extensions.end as usize]
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.packets.clear();
+        self.bytes.clear();
+    }
+
+    /// Appends a packet of another burst.
+    pub(crate) fn push(&mut self, from: &Burst, packet: &Packet) {
+        let start = self.bytes.len() as u32;
+        let bytes = packet.extensions.start..packet.payload.end;
+        self.bytes
+            .extend_from_slice(&from.bytes[bytes.start as usize..bytes.end as usize]);
+        let shift = |at: u32| at - bytes.start + start;
+        self.packets.push(Packet {
+            extensions: shift(packet.extensions.start)..shift(packet.extensions.end),
+            payload: shift(packet.payload.start)..shift(packet.payload.end),
+            ..packet.clone()
+        });
+    }
+
+    /// Takes over all packets of another burst, and leaves it empty.
+    pub(crate) fn append(&mut self, from: &mut Burst) {
+        if self.packets.is_empty() {
+            std::mem::swap(self, from);
+            return;
+        }
+        let shift = self.bytes.len() as u32;
+        self.bytes.append(&mut from.bytes);
+        let move_on = |range: Range<u32>| range.start + shift..range.end + shift;
+        self.packets
+            .extend(from.packets.drain(..).map(|packet| Packet {
+                extensions: move_on(packet.extensions.clone()),
+                payload: move_on(packet.payload.clone()),
+                ..packet
+            }));
+    }
+
     /// Brings the packets of each layer together, in order of arrival.
-    pub(crate) fn seal(mut self) -> Arc<Self> {
+    pub(crate) fn seal(self) -> Arc<Self> {
+        Arc::new(self.grouped())
+    }
+
+    pub(crate) fn grouped(mut self) -> Self {
         self.packets.sort_by_key(|packet| packet.layer);
         for (index, packet) in self.packets.iter().enumerate() {
             let index = index as u32;
@@ -150,6 +208,8 @@ impl Burst {
                     layer: packet.layer,
                     packets: index..index + 1,
                     keyframe: None,
+                    has_arrived: false,
+                    settled: Settled::Not,
                 }),
             }
             let group = self
@@ -160,7 +220,7 @@ impl Burst {
                 group.keyframe = Some(index);
             }
         }
-        Arc::new(self)
+        self
     }
 }
 
@@ -243,6 +303,10 @@ pub(crate) enum ShardCommand {
         transport: TransportId,
         keys: SrtpKeys,
     },
+    SetHeadroom {
+        transport: TransportId,
+        has_headroom: bool,
+    },
     RemoveTransport {
         transport: TransportId,
     },
@@ -278,6 +342,9 @@ pub(crate) enum Up {
     KeyframeUnawaited(LayerKey),
     /// A viewer of this layer cannot go on without one.
     KeyframeAsked(LayerKey),
+    /// Some viewer of this layer must have packets as they arrive. Holds for a while, and is
+    /// said again with every frame: whoever stops saying it, in whatever way, costs nothing.
+    ArrivalsWanted(LayerKey),
     RoundTrip {
         transport: TransportId,
         round_trip: Duration,

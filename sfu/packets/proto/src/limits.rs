@@ -57,6 +57,12 @@ pub(crate) const RUN_BYTES: usize = 65_000;
 /// Gap that padding may close: 9.0 instead of 2.25 packets a run with Chromium's sizes.
 pub(crate) const RUN_PADDING: usize = 16;
 
+/// What a header and SRTP add to a payload at most, roughly: a frame of many packets leaves
+/// in parts that are one run each.
+pub(crate) const RUN_OVERHEAD: usize = 64;
+/// Packets go on as they arrive for so long after a viewer without headroom was last served.
+pub(crate) const ARRIVALS_WANTED: Duration = Duration::from_secs(2);
+
 /// Reports each second (RFC 3550 §6.2 allows it at these rates), feedback more often.
 pub(crate) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) const TRANSPORT_FEEDBACK_INTERVAL: Duration = Duration::from_millis(50);

@@ -59,9 +59,9 @@ impl Placement {
     pub(crate) fn follow(&mut self, command: &Command) -> ShardSet {
         match command {
             Command::AddTransport { transport, .. } => self.place(*transport),
-            Command::SetKeys { transport, .. } | Command::SetExtensions { transport, .. } => {
-                self.of_transport(*transport)
-            }
+            Command::SetKeys { transport, .. }
+            | Command::SetExtensions { transport, .. }
+            | Command::SetHeadroom { transport, .. } => self.of_transport(*transport),
             Command::RemoveTransport { transport } => self.remove_transport(*transport),
             Command::AddSlot { slot, parameters } => self.add_slot(*slot, parameters.transport),
             Command::Show { slot, .. } => self.of_slot(*slot),

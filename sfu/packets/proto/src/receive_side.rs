@@ -17,6 +17,7 @@ use crate::handover::{Asked, Down, Handed, ShardCommand, ShardSet, earlier};
 use crate::ice::{IceEvent, IceTable};
 use crate::ids::TransportId;
 use crate::ingress::Ingress;
+use crate::ingress::hold::HoldConfig;
 use crate::limits::REPLY_BYTES;
 use crate::placement::Placement;
 use crate::random::Random;
@@ -39,6 +40,7 @@ pub struct RouterConfig {
     pub remb_cap_bps: u64,
     /// What one publisher may send in all.
     pub publisher_bitrate_bps: u64,
+    pub hold: HoldConfig,
     /// Parts of the send side, each with subscribers of its own; 1 to 64.
     pub shards: usize,
 }
@@ -52,6 +54,7 @@ impl RouterConfig {
             event_capacity: 65536,
             remb_cap_bps: 5_000_000,
             publisher_bitrate_bps: 20_000_000,
+            hold: HoldConfig::DEFAULT,
             shards: 1,
         }
     }
@@ -67,6 +70,7 @@ impl RouterConfig {
                 self.remb_cap_bps,
                 self.publisher_bitrate_bps,
                 random.next() as u32,
+                self.hold,
             ),
             placement: Placement::new(self.shards),
             replies: TransmitBatch::default(),
@@ -116,7 +120,7 @@ impl ReceiveSide {
                 self.drops.count(reason);
             }
         }
-        self.ingress.finish_burst();
+        self.ingress.finish_burst(now);
         self.settle();
     }
 
@@ -248,6 +252,16 @@ impl ReceiveSide {
                 let order = ShardCommand::SetExtensions {
                     transport,
                     extensions,
+                };
+                self.pass(to, order);
+            }
+            Command::SetHeadroom {
+                transport,
+                has_headroom,
+            } => {
+                let order = ShardCommand::SetHeadroom {
+                    transport,
+                    has_headroom,
                 };
                 self.pass(to, order);
             }

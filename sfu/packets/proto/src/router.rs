@@ -13,6 +13,7 @@ use crate::command::Command;
 use crate::drop::DropReason;
 use crate::event::Event;
 use crate::handover::{Asked, Handed, earlier};
+pub use crate::ingress::hold::HoldConfig;
 use crate::receive_side::ReceiveSide;
 pub use crate::receive_side::RouterConfig;
 use crate::send_side::SendSide;

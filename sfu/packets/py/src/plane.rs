@@ -9,9 +9,13 @@ use pyo3::types::PyList;
 use sfu_io::{BindError, CloseError, CommandError, DrainError, PlaneConfig, SnapshotError};
 use sfu_proto::command::{Command, SlotParameters, SourceParameters};
 use sfu_proto::ids::{RoomId, SlotId, SourceId, TransportId};
+use sfu_proto::router::HoldConfig;
 
 use crate::arguments::{self, Announced, CodecParameters, ExtensionEntry, Number};
 use crate::{events, snapshot};
+
+/// No viewer would call longer waits live.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The bound media sockets and the worker that serves them.
 #[pyclass(module = "sfu._packets", frozen)]
@@ -24,16 +28,19 @@ impl Plane {
     #[pyo3(signature = (
         bind, *, workers=Number(1), event_capacity=Number(65536),
         publisher_bitrate_bps=Number(20_000_000),
+        frame_hold_s=HoldConfig::DEFAULT.frame.as_secs_f64(),
+        join_s=HoldConfig::DEFAULT.join.as_secs_f64(),
     ))]
-    #[pyo3(
-        text_signature = "(bind, *, workers=1, event_capacity=65536, publisher_bitrate_bps=20000000)"
-    )]
+    #[pyo3(text_signature = "(bind, *, workers=1, event_capacity=65536, \
+        publisher_bitrate_bps=20000000, frame_hold_s=0.014, join_s=0.0)")]
     fn new(
         py: Python<'_>,
         bind: Vec<(String, Number<u16>)>,
         workers: Number<usize>,
         event_capacity: Number<usize>,
         publisher_bitrate_bps: Number<u64>,
+        frame_hold_s: f64,
+        join_s: f64,
     ) -> PyResult<Self> {
         let addresses = bind
             .iter()
@@ -43,6 +50,10 @@ impl Plane {
             workers: at_least_one(workers, "workers")?,
             event_capacity: at_least_one(event_capacity, "event_capacity")?,
             publisher_bitrate_bps: publisher_bitrate_bps.0,
+            hold: HoldConfig {
+                frame: wait(frame_hold_s, "frame_hold_s")?,
+                join: wait(join_s, "join_s")?,
+            },
         };
         match py.detach(|| sfu_io::Plane::bind(&config)) {
             Ok(plane) => Ok(Self(plane)),
@@ -142,6 +153,21 @@ impl Plane {
             )?,
         };
         self.command(py, command)
+    }
+
+    fn set_headroom(
+        &self,
+        py: Python<'_>,
+        transport: Number<u64>,
+        has_headroom: bool,
+    ) -> PyResult<()> {
+        self.command(
+            py,
+            Command::SetHeadroom {
+                transport: TransportId(transport.0),
+                has_headroom,
+            },
+        )
     }
 
     fn set_extensions(
@@ -354,6 +380,13 @@ fn at_least_one(number: Number<usize>, what: &str) -> PyResult<usize> {
     match number.0 {
         0 => Err(PyValueError::new_err(format!("{what} is not 0"))),
         number => Ok(number),
+    }
+}
+
+fn wait(seconds: f64, what: &str) -> PyResult<Duration> {
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(wait) if wait <= LONGEST_WAIT => Ok(wait),
+        _ => Err(PyValueError::new_err(format!("{what} is from 0 to 1"))),
     }
 }
 

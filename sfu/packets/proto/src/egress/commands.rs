@@ -20,6 +20,10 @@ impl Egress {
                     self.drops.count(DropReason::NoKeys);
                 }
             }
+            ShardCommand::SetHeadroom {
+                transport,
+                has_headroom,
+            } => self.set_headroom(transport, has_headroom),
             ShardCommand::RemoveTransport { transport } => self.remove_transport(transport),
             ShardCommand::AddSource { source, transport } => self.add_source(source, transport),
             ShardCommand::RemoveSource { source } => self.remove_source(source),

@@ -169,6 +169,13 @@ impl Egress {
         }
     }
 
+    /// Its slots go over at their next frame.
+    pub(crate) fn set_headroom(&mut self, id: TransportId, has_headroom: bool) {
+        if let Some(index) = self.by_transport.get(&id).copied() {
+            self.senders[index].has_headroom = has_headroom;
+        }
+    }
+
     /// Says BYE for all slots and forgets them.
     pub(crate) fn remove_transport(&mut self, id: TransportId) {
         let Some(index) = self.by_transport.remove(&id) else {

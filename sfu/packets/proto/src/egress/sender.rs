@@ -26,6 +26,8 @@ pub(crate) struct Sender {
     /// Index among the distinct extension maps.
     pub(crate) mapping: usize,
     pub(crate) transport_sequence: u16,
+    /// Its way carries a frame in one piece.
+    pub(crate) has_headroom: bool,
     /// SSRC and index in the slab of slots.
     pub(crate) slots: Vec<(u32, usize)>,
     /// Of the burst being walked.
@@ -49,6 +51,7 @@ impl Sender {
             extensions,
             mapping,
             transport_sequence: 0,
+            has_headroom: true,
             slots: Vec::new(),
             work: Vec::new(),
             packets: 0,

@@ -3,7 +3,7 @@
 use super::retransmission::Retransmissions;
 use super::rewrite::Rewrite;
 use crate::command::{MediaKind, SlotParameters};
-use crate::handover::{LayerDescription, LayerKey};
+use crate::handover::{Burst, Group, LayerDescription, LayerKey, Settled};
 use crate::ids::{SlotId, SourceId};
 use crate::limits::MID_PACKETS;
 use crate::meter::Meter;
@@ -22,6 +22,8 @@ pub(crate) struct Slot {
     /// What the last event said.
     pub(crate) told: Option<SourceId>,
     pub(crate) told_undecodable: Option<LayerKey>,
+    /// Is sent packets as they arrive, not frame by frame.
+    pub(crate) takes_arrivals: bool,
     pub(crate) rewrite: Rewrite,
     /// Of the RTX stream, with its roll-over counter.
     pub(crate) rtx_sequence: i64,
@@ -61,6 +63,7 @@ impl Slot {
             wanted: None,
             told: None,
             told_undecodable: None,
+            takes_arrivals: false,
             rewrite: Rewrite::new(random),
             rtx_sequence: (random.rotate_left(17) & 0x7fff) as i64,
             retransmissions: Retransmissions::default(),
@@ -86,6 +89,22 @@ impl Slot {
                 && codec.format == layer.format
                 && codec.clock_rate == layer.clock_rate
         })
+    }
+
+    /// Whether a group of packets is for this slot: each must come once, as an arrival or in its
+    /// frame. Where both have brought the same, the slot goes over to what suits its headroom.
+    pub(crate) fn takes(&mut self, burst: &Burst, group: &Group, has_headroom: bool) -> bool {
+        if burst.is_arrivals {
+            return self.takes_arrivals;
+        }
+        let is_current = self.current == Some(group.layer);
+        let is_served = is_current && self.takes_arrivals && group.has_arrived;
+        if let Settled::Yes { arrivals_follow } = group.settled
+            && is_current
+        {
+            self.takes_arrivals = arrivals_follow && !has_headroom;
+        }
+        !is_served
     }
 
     pub(crate) fn needs_mid(&self) -> bool {

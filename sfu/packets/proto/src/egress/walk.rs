@@ -12,8 +12,9 @@ use super::blocks::{BlockRef, Blocks, Extras};
 use super::rewrite::Numbers;
 use super::run::{Piece, next_run};
 use super::sender::Work;
+use crate::command::MediaKind;
 use crate::drop::DropReason;
-use crate::handover::{Burst, Packet};
+use crate::handover::{Burst, Packet, Up};
 use crate::ids::{SlotId, TransportId};
 use crate::limits::{PENDING_CONTROL, PENDING_PACKETS};
 use crate::rtp::FIXED_HEADER;
@@ -131,16 +132,24 @@ impl Egress {
             let Some(feed) = self.feeds.get(&group.layer) else {
                 continue;
             };
-            for &slot in &feed.slots {
-                let index = self.slots[slot].sender;
-                let sender = &mut self.senders[index];
+            let mut is_paced = false;
+            for &index in &feed.slots {
+                let slot = &mut self.slots[index];
+                let sender = &mut self.senders[slot.sender];
+                is_paced |= !sender.has_headroom;
+                if !slot.takes(&burst, group, sender.has_headroom) {
+                    continue;
+                }
                 if sender.work.is_empty() {
-                    self.walk.order.push(index);
+                    self.walk.order.push(slot.sender);
                 }
                 sender.work.push(Work {
-                    slot,
+                    slot: index,
                     group: group_index,
                 });
+            }
+            if is_paced && feed.description.kind == MediaKind::Video {
+                self.up.push(Up::ArrivalsWanted(group.layer));
             }
         }
         self.walk.burst = Some(burst);

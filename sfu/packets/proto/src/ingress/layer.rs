@@ -2,6 +2,9 @@
 
 use std::time::Instant;
 
+use slab::Slab;
+
+use super::hold::{Held, Layers};
 use super::keyframes::KeyframeRequests;
 use super::nack::NackList;
 use super::numbering::Numbering;
@@ -25,6 +28,7 @@ pub(crate) struct Layer {
     pub(crate) nack: NackList,
     pub(crate) keyframes: KeyframeRequests,
     pub(crate) numbering: Numbering,
+    pub(crate) held: Held,
     /// Packets flow.
     pub(crate) is_active: bool,
     /// Egress knows that packets flow.
@@ -34,6 +38,14 @@ pub(crate) struct Layer {
     pub(crate) meter: Meter,
     newest_timestamp: Option<u32>,
     keyframe_timestamp: Option<u32>,
+}
+
+impl Layers for Slab<Layer> {
+    fn held(&mut self, layer: LayerKey) -> Option<&mut Held> {
+        let found = self.get_mut(layer.index());
+        let found = found.filter(|found| found.key == layer)?;
+        Some(&mut found.held)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +74,7 @@ impl Layer {
             nack: NackList::default(),
             keyframes: KeyframeRequests::default(),
             numbering: Numbering::default(),
+            held: Held::default(),
             is_active: false,
             is_passed_down: false,
             last_packet: now,
@@ -76,6 +89,7 @@ impl Layer {
     pub(crate) fn begin_anew(&mut self, key: LayerKey) {
         self.key = key;
         self.numbering = Numbering::default();
+        self.held = Held::default();
         self.is_passed_down = false;
     }
 

@@ -3,13 +3,15 @@
 //! In come datagrams from validated tuples and what egress wants of publishers; out go
 //! [`Down`] values and events. It knows no subscriber, no slot and no socket.
 //! Split by what happens: [`media`] the way of an RTP packet, [`resolve`] whose stream it
-//! is, [`control`] RTCP received, [`feedback`] RTCP owed to publishers.
+//! is, [`hold`] frames held to their end, [`control`] RTCP received, [`feedback`] RTCP owed
+//! to publishers.
 
 mod arrivals;
 mod bandwidth;
 mod ceiling;
 mod control;
 mod feedback;
+pub(crate) mod hold;
 mod keyframes;
 mod layer;
 mod media;
@@ -22,21 +24,23 @@ mod source;
 mod speakers;
 mod view;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use self::hold::{HoldConfig, Holds};
 use self::keyframes::KeyframeRequests;
 use self::layer::Layer;
 use self::receiver::Receiver;
 use self::source::Source;
 use self::speakers::Speakers;
 use crate::clock::Clock;
-use crate::command::{Extension, SourceParameters, SrtpKeys};
+use crate::command::{Extension, MediaKind, SourceParameters, SrtpKeys};
 use crate::drop::DropReason;
 use crate::event::Event;
-use crate::handover::{Burst, Down, LayerDescription, LayerKey, Up};
+use crate::handover::{Burst, Down, LayerDescription, LayerKey, Up, earlier};
 use crate::ids::{RoomId, SourceId, TransportId};
 use crate::limits::{DTLS_DATAGRAM, DTLS_WAITING};
 use crate::rtp::ExtensionMap;
@@ -67,12 +71,19 @@ pub(crate) struct Ingress {
     timers: Timers<Timer>,
     /// The burst being received.
     draft: Burst,
+    holds: Holds,
     pub(crate) down: Vec<Down>,
     pub(crate) events: Vec<Event>,
 }
 
 impl Ingress {
-    pub(crate) fn new(clock: Clock, bandwidth_cap_bps: u64, ceiling_bps: u64, ssrc: u32) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        bandwidth_cap_bps: u64,
+        ceiling_bps: u64,
+        ssrc: u32,
+        hold: HoldConfig,
+    ) -> Self {
         Self {
             clock,
             bandwidth_cap_bps,
@@ -87,6 +98,7 @@ impl Ingress {
             rooms: FxHashMap::default(),
             timers: Timers::default(),
             draft: Burst::default(),
+            holds: Holds::new(hold),
             down: Vec::new(),
             events: Vec::new(),
         }
@@ -366,6 +378,11 @@ impl Ingress {
                 self.request_keyframe(now, key, |requests| requests.wait(shard));
             }
             Up::KeyframeAsked(key) => self.request_keyframe(now, key, KeyframeRequests::ask),
+            Up::ArrivalsWanted(key) => {
+                if let Some(index) = self.layer_of(key) {
+                    self.layers[index].held.want_arrivals(now);
+                }
+            }
             Up::KeyframeUnawaited(key) => {
                 if let Some(index) = self.layer_of(key) {
                     self.layers[index].keyframes.stop_waiting(shard);
@@ -403,7 +420,7 @@ impl Ingress {
     // -- time -------------------------------------------------------------------------------
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        earlier(self.timers.next(), self.holds.next())
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -413,6 +430,7 @@ impl Ingress {
                 Timer::Room(room) => self.wake_room(now, room),
             }
         }
+        self.release(now);
     }
 
     /// Makes sure that the receiver is looked at by then.
@@ -437,11 +455,52 @@ impl Ingress {
         self.wake(index, next);
     }
 
-    /// Hands the received burst down, after all that it made happen.
-    pub(crate) fn finish_burst(&mut self) {
-        if !self.draft.packets.is_empty() {
-            let burst = std::mem::take(&mut self.draft);
+    // -- the burst ----------------------------------------------------------------------------
+
+    /// Hands down what need not wait of the received burst, after all that it made happen.
+    pub(crate) fn finish_burst(&mut self, now: Instant) {
+        if self.draft.packets.is_empty() {
+            return;
+        }
+        let mut draft = std::mem::take(&mut self.draft);
+        for packet in &draft.packets {
+            let layer = self.layers.get_mut(packet.layer.index());
+            // It may have ended with a later packet of the burst.
+            let Some(layer) = layer.filter(|layer| layer.key == packet.layer) else {
+                continue;
+            };
+            match self.sources[layer.source].kind {
+                MediaKind::Audio => self.holds.take_audio(now, &draft, packet),
+                MediaKind::Video => {
+                    self.holds.take_video(now, &mut layer.held, &draft, packet);
+                }
+            }
+        }
+        self.pass_arrivals(&mut draft);
+        draft.clear();
+        self.draft = draft;
+        self.release(now);
+    }
+
+    /// What viewers without headroom watch goes down at once.
+    fn pass_arrivals(&mut self, draft: &mut Burst) {
+        let layers = &self.layers;
+        draft.packets.retain(|packet| {
+            let layer = layers.get(packet.layer.index());
+            layer.is_some_and(|layer| layer.key == packet.layer && layer.held.passes_arrivals())
+        });
+        if !draft.packets.is_empty() {
+            let mut burst = std::mem::take(draft);
+            burst.is_arrivals = true;
             self.down.push(Down::Burst(burst.seal()));
+        }
+    }
+
+    /// Hands down what has waited long enough, and what is complete.
+    fn release(&mut self, now: Instant) {
+        self.holds.expire(now, &mut self.layers);
+        if let Some(burst) = self.holds.release(now, &mut self.layers) {
+            self.down.push(Down::Burst(Arc::new(burst)));
         }
     }
 }

@@ -10,7 +10,7 @@ use sfu_proto::command::*;
 use sfu_proto::drop::DropReason;
 use sfu_proto::event::Event;
 use sfu_proto::ids::{RoomId, SlotId, SourceId, TransportId};
-use sfu_proto::router::{Router, RouterConfig};
+use sfu_proto::router::{HoldConfig, Router, RouterConfig};
 use sfu_proto::rtp::{Elements, ExtensionMap, Header, strip_padding};
 use sfu_proto::snapshot::{LayerSnapshot, SlotSnapshot};
 use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
@@ -55,9 +55,16 @@ impl World {
     }
 
     pub fn seeded(seed: u64) -> Self {
+        Self::holding(seed, HoldConfig::NONE)
+    }
+
+    pub fn holding(seed: u64, hold: HoldConfig) -> Self {
         let start = Instant::now();
-        let mut config = RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed);
-        config.shards = shards();
+        let config = RouterConfig {
+            hold,
+            shards: shards(),
+            ..RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed)
+        };
         Self {
             router: Router::new(config),
             start,
