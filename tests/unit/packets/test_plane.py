@@ -279,8 +279,9 @@ def test_events_beyond_the_capacity_are_counted() -> None:
             peer = stack.enter_context(Peer(transport))
             peer.announce_to(plane)
             peer.connect(server_of(plane))
-        snapshot = wait_for_snapshot(plane, lambda snapshot: snapshot.events_dropped >= 6)
-        assert snapshot.events_dropped == 6
+        # Four are handed over, and as many wait for their turn.
+        snapshot = wait_for_snapshot(plane, lambda snapshot: snapshot.events_dropped >= 2)
+        assert snapshot.events_dropped == 2
         events = plane.drain()
         assert [event.transport for event in events if isinstance(event, TransportConnected)] == [0, 1, 2, 3]
     plane.close()

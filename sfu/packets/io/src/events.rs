@@ -1,6 +1,7 @@
 //! What the router tells the control side: a bounded queue and a descriptor to wait on.
 //!
-//! The worker never waits for the reader: beyond the bound an event is counted as dropped.
+//! The worker never waits for the reader: while it lags, events stay with the router, where a
+//! newer one takes an older one's place; beyond the bound an event is counted as dropped.
 //! One wake-up is written a batch, not an event.
 
 use std::collections::HashMap;
@@ -20,6 +21,9 @@ const DTLS_WAITING_PER_TRANSPORT: u32 = 64;
 
 /// Transports remembered before those without waiting datagrams are forgotten.
 const REMEMBERED_TRANSPORTS: usize = 1024;
+
+/// Events that wait here; the reader takes 256 at once.
+const HANDED_OVER: usize = 1024;
 
 /// What happened to an event on its way up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +117,12 @@ impl EventSender {
         Handover::Queued
     }
 
+    /// Whether the reader keeps up.
+    pub(crate) fn has_room(&self) -> bool {
+        let bound = HANDED_OVER.min(self.shared.capacity);
+        self.shared.length.load(Ordering::Acquire) < bound
+    }
+
     /// Call once after a batch of [`EventSender::push`].
     pub(crate) fn signal(&self) {
         self.shared.signal();
@@ -138,6 +148,11 @@ impl EventReceiver {
     /// Readable while events, or a failure, wait.
     pub(crate) fn wake(&self) -> &Wake {
         &self.shared.wake
+    }
+
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.shared.length.load(Ordering::Acquire)
     }
 
     pub(crate) fn dropped(&self) -> u64 {
@@ -214,6 +229,18 @@ mod tests {
         assert_eq!(receiver.dropped(), 2);
         assert_eq!(receiver.drain(10), (0..3).map(speaking).collect::<Vec<_>>());
         assert_eq!(sender.push(speaking(9)), Handover::Queued);
+    }
+
+    #[test]
+    fn a_reader_that_lags_is_handed_no_more() {
+        let (mut sender, receiver) = channel(65_536).expect("a wake");
+        let handed = (0..).take_while(|&source| {
+            let has_room = sender.has_room();
+            has_room && sender.push(speaking(source)) == Handover::Queued
+        });
+        assert_eq!(handed.count(), HANDED_OVER);
+        receiver.drain(1);
+        assert!(sender.has_room());
     }
 
     #[test]

@@ -26,6 +26,9 @@ const RECEIVES_A_TURN: usize = 4;
 /// Orders a turn. The costliest, a snapshot of a full house, takes about a millisecond.
 const ORDERS_A_TURN: usize = 256;
 
+/// How soon events are offered again to a control side that lags.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// What one receive call brought beside datagrams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
@@ -45,6 +48,8 @@ pub(crate) struct Worker<M> {
     batch: TransmitBatch,
     /// The last turn has left orders or datagrams behind.
     is_behind: bool,
+    /// Events that the control side has no room for yet.
+    has_events: bool,
 }
 
 impl<M: Machine> Worker<M> {
@@ -67,6 +72,7 @@ impl<M: Machine> Worker<M> {
             events,
             batch: TransmitBatch::default(),
             is_behind: false,
+            has_events: false,
         })
     }
 
@@ -117,8 +123,12 @@ impl<M: Machine> Worker<M> {
         if self.is_behind || self.orders.is_stopping() {
             return Some(Duration::ZERO);
         }
-        let deadline = self.machine.poll_timeout()?;
-        Some(deadline.saturating_duration_since(Instant::now()))
+        let deadline = self.machine.poll_timeout();
+        let patience = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match self.has_events {
+            true => Some(patience.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)),
+            false => patience,
+        }
     }
 
     /// Carries out what the control side asked for; all of it before the end.
@@ -221,7 +231,14 @@ impl<M: Machine> Worker<M> {
 
     fn report(&mut self) {
         let mut has_news = false;
-        while let Some(event) = self.machine.poll_event() {
+        loop {
+            self.has_events = !self.events.has_room();
+            if self.has_events {
+                break;
+            }
+            let Some(event) = self.machine.poll_event() else {
+                break;
+            };
             match self.events.push(event) {
                 Handover::Queued => has_news = true,
                 Handover::QueueFull => {}

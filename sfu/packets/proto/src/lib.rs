@@ -12,6 +12,7 @@ pub mod demux;
 pub mod drop;
 mod egress;
 pub mod event;
+mod events;
 pub mod handover;
 pub mod ice;
 pub mod ids;

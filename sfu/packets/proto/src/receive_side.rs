@@ -5,7 +5,6 @@
 //! knows of subscribers only which shard of the send side has which. Values for one shard
 //! leave in the order in which things happened; so a subscriber sees them in order.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -13,6 +12,7 @@ use crate::command::{Command, SrtpKeys};
 use crate::demux::{Kind, classify};
 use crate::drop::{DropCounters, DropReason};
 use crate::event::Event;
+use crate::events::EventQueue;
 use crate::handover::{Asked, Down, Handed, ShardCommand, ShardSet, earlier};
 use crate::ice::{IceEvent, IceTable};
 use crate::ids::TransportId;
@@ -75,7 +75,7 @@ impl RouterConfig {
             placement: Placement::new(self.shards),
             replies: TransmitBatch::default(),
             handed: Vec::new(),
-            events: VecDeque::new(),
+            events: EventQueue::default(),
             event_capacity: self.event_capacity,
             drops: DropCounters::default(),
             totals: Totals::default(),
@@ -94,7 +94,7 @@ pub struct ReceiveSide {
     /// Answers to STUN and DTLS: they leave before any media.
     replies: TransmitBatch,
     handed: Vec<Handed>,
-    events: VecDeque<Event>,
+    events: EventQueue,
     event_capacity: usize,
     drops: DropCounters,
     totals: Totals,
@@ -371,7 +371,7 @@ impl ReceiveSide {
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
-        let event = self.events.pop_front()?;
+        let event = self.events.pop_first()?;
         if let Event::DtlsReceived { transport, .. } = event {
             self.ingress.dtls_taken(transport);
         }
@@ -380,12 +380,12 @@ impl ReceiveSide {
 
     /// Queues an event, also one of a shard that shares this queue.
     pub(crate) fn push_event(&mut self, event: Event) {
-        if self.events.len() < self.event_capacity {
-            self.events.push_back(event);
+        self.events.push(event);
+        if self.events.len() <= self.event_capacity {
             return;
         }
         self.totals.events_dropped += 1;
-        if let Event::DtlsReceived { transport, .. } = event {
+        if let Some(Event::DtlsReceived { transport, .. }) = self.events.pop_last() {
             self.ingress.dtls_taken(transport);
         }
     }

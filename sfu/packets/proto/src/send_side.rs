@@ -55,7 +55,7 @@ impl SendSide {
     }
 
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.egress.events.pop_front()
+        self.egress.events.pop_first()
     }
 
     /// Its part: of transports only what is sent to them.

@@ -5,6 +5,8 @@
 
 mod world;
 
+use std::time::Duration;
+
 use sfu_proto::command::SrtpProfile;
 use sfu_proto::drop::DropReason;
 use sfu_proto::event::Event;
@@ -198,6 +200,51 @@ fn events_that_nobody_reads_are_bounded_and_counted() {
     world.connect(&peer);
     let snapshot = world.router.snapshot(world.now);
     assert_eq!(snapshot.events_dropped, 1);
+}
+
+/// Its publisher's state may change with every packet; nobody else's events may suffer.
+#[test]
+fn whoever_says_bye_again_and_again_pushes_nobodys_events_out() {
+    let mut world = World::new();
+    let mut config = sfu_proto::router::RouterConfig::new(world.start, Duration::from_secs(1), 1);
+    config.event_capacity = 16;
+    world.router = sfu_proto::router::Router::new(config);
+    let mut restless = world.peer();
+    let mut camera = world.camera(1, &restless, 1111);
+    let viewer = world.peer();
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    let newcomer = world.stranger(SrtpProfile::AeadAes128Gcm, EXTENSIONS);
+    world.take_events();
+    let mut bye = Vec::new();
+    sfu_proto::rtcp::write_bye(&mut bye, &[1111]);
+    let mut datagrams = Vec::new();
+    for _ in 0..500 {
+        let frame = camera.frame(true, &[60]);
+        datagrams.push((
+            restless.path,
+            restless.protect(&frame[0].packet, frame[0].index),
+        ));
+        datagrams.push((restless.path, restless.protect_rtcp(&bye)));
+    }
+    datagrams.insert(700, (newcomer.path, newcomer.check()));
+    // Each its own burst, and nobody reads.
+    let mut out = sfu_proto::transmit::TransmitBatch::default();
+    for (path, data) in &mut datagrams {
+        let mut batch = [sfu_proto::transmit::Datagram { path: *path, data }];
+        world.router.handle_datagrams(world.now, &mut batch);
+        while world.router.poll_transmits(world.now, &mut out) {}
+        out.clear();
+    }
+    let snapshot = world.router.snapshot(world.now);
+    assert_eq!(snapshot.events_dropped, 0);
+    world.collect();
+    let events = world.take_events();
+    assert!(events.len() <= 4, "{events:?}");
+    assert!(events.iter().any(|event| matches!(event,
+        Event::TransportConnected { transport, .. } if *transport == newcomer.id)));
+    assert!(events.iter().any(|event| matches!(event,
+        Event::SourceLayersChanged { layers, .. } if layers.is_empty())));
 }
 
 /// Random plaintext under good keys gets past SRTP, and must not get further than parsers.

@@ -65,7 +65,7 @@ impl Egress {
             && let Some(feed) = self.feeds.get(&layer)
         {
             let codec = feed.description.codec;
-            self.events.push_back(Event::SlotUndecodable {
+            self.events.push(Event::SlotUndecodable {
                 slot: slot.id,
                 source,
                 codec,
@@ -189,7 +189,7 @@ impl Egress {
     fn tell_switched(&mut self, index: usize, source: Option<SourceId>) {
         let slot = &mut self.slots[index];
         if std::mem::replace(&mut slot.told, source) != source {
-            self.events.push_back(Event::SlotSwitched {
+            self.events.push(Event::SlotSwitched {
                 slot: slot.id,
                 source,
             });

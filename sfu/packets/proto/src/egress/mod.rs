@@ -21,7 +21,6 @@ mod view;
 mod walk;
 mod write;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -35,7 +34,7 @@ use self::walk::{Control, Walk};
 use crate::clock::Clock;
 use crate::command::{Extension, SlotParameters, SrtpKeys};
 use crate::drop::{DropCounters, DropReason};
-use crate::event::Event;
+use crate::events::EventQueue;
 use crate::handover::{Burst, ClockPoint, Down, LayerKey, Up};
 use crate::ids::{RoomId, SlotId, SourceId, TransportId};
 use crate::random::Random;
@@ -68,7 +67,7 @@ pub(crate) struct Egress {
     /// Senders.
     timers: Timers<usize>,
     pub(crate) up: Vec<Up>,
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: EventQueue,
     pub(crate) drops: DropCounters,
     /// BYE: it leaves before any media.
     pub(crate) replies: TransmitBatch,
@@ -90,7 +89,7 @@ impl Egress {
             walk: Walk::default(),
             timers: Timers::default(),
             up: Vec::new(),
-            events: VecDeque::new(),
+            events: EventQueue::default(),
             drops: DropCounters::default(),
             replies: TransmitBatch::default(),
         }
