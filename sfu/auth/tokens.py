@@ -12,11 +12,11 @@ import jwt
 from sfu.auth.grants import ROLES, Grant
 from sfu.clock import Clock
 from sfu.errors import Unauthorized
+from sfu.limits import FIXED
 
 _ALGORITHM = "HS256"
 _REQUIRED = ["exp", "iat", "room", "role"]
-# Ours have some 200 bytes; more is not worth a look.
-_LONGEST = 4096
+_LONGEST = FIXED.token_length
 
 
 class Tokens:

@@ -10,14 +10,12 @@ from typing import Protocol
 from sfu.chat.history import ChatMessage, History
 from sfu.clock import Clock
 from sfu.errors import BadMessage, TooLarge
-from sfu.limits import MIB, Limits
+from sfu.limits import FIXED, Limits
 from sfu.rooms.events import RoomEmptied, RoomEvent
 from sfu.rooms.room import Room
 
-# Of one room's history: what a late joiner is sent at most, beside the number of messages.
-HISTORY_BYTES = MIB
-# A key is a counter or a UUID.
-_KEY_LENGTH = 64
+HISTORY_BYTES = FIXED.chat_history_bytes
+_KEY_LENGTH = FIXED.chat_key_length
 
 
 class ChatListener(Protocol):

@@ -4,8 +4,9 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-# Keys remembered beside the history: a client repeats what it sent around a cut, which is little.
-_KEYS = 1000
+from sfu.limits import FIXED
+
+_KEYS = FIXED.chat_keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from OpenSSL import SSL
 
+from sfu.limits import FIXED
 from sfu.media.certificates import Certificate, Fingerprint, PeerIdentity
 from sfu.media.dtls_records import MTU, is_dtls, pack_records
 
@@ -22,12 +23,11 @@ State = Literal["new", "handshaking", "connected", "closed", "failed"]
 SrtpProfile = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"]
 Failure = Literal["fingerprint_mismatch", "dtls_timeout", "dtls_failed", "no_srtp_profile"]
 
-HANDSHAKE_DEADLINE_S = 30.0
+HANDSHAKE_DEADLINE_S = FIXED.dtls_handshake_s
 # OpenSSL waits 1 s before it sends a lost flight again, and pyOpenSSL cannot change that. Until then we
 # repeat the same datagrams: records that the peer already has fall to its replay check (RFC 6347 §4.1.2.6).
 EARLY_RESENDS_S = (0.1, 0.2, 0.4)
-# A full handshake with retransmissions and an RSA chain is some 10 kB.
-HANDSHAKE_INPUT_BYTES = 128 * 1024
+HANDSHAKE_INPUT_BYTES = FIXED.dtls_handshake_bytes
 
 # Master key and salt lengths of RFC 7714 §12 and RFC 3711 §8.2.
 _SALT_BYTES: dict[SrtpProfile, int] = {"SRTP_AEAD_AES_128_GCM": 12, "SRTP_AES128_CM_SHA1_80": 14}

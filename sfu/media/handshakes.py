@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sfu.clock import Clock
+from sfu.limits import FIXED
 from sfu.log import get_logger
 from sfu.media.certificates import Certificate, Fingerprint
 from sfu.media.dtls import DtlsSession, Failure, Role, SrtpKeys
 
 log = get_logger(__name__)
 
-# As many as the packet path lets wait: a flight of a post-quantum ClientHello or an RSA chain has below ten.
-INBOX_DATAGRAMS = 64
+INBOX_DATAGRAMS = FIXED.dtls_inbox
 # A server-side handshake costs some 0.3 ms, of which the signature is one step; the loop stays below 10 ms.
 BUDGET_S = 0.005
 BUDGET_STEPS = 64

@@ -32,7 +32,7 @@ class Policy:
     """What this peer may do. Sections beyond a number are rejected."""
 
     sources: int = 0
-    """Of each kind."""
+    """Of all kinds together."""
     source_mids: frozenset[str] | None = None
     """If given, the other send sections are answered inactive."""
     video_slots: int = 0
@@ -106,8 +106,7 @@ class _Negotiation:
         self._two_way = policy.two_way
         self._source_mids = policy.source_mids
         self._left = {
-            ("source", "audio"): policy.sources,
-            ("source", "video"): policy.sources,
+            ("source", ""): policy.sources,
             ("slot", "audio"): policy.audio_slots,
             ("slot", "video"): policy.video_slots,
         }
@@ -132,7 +131,7 @@ class _Negotiation:
             return NegotiatedSection(section, "rejected")
         if use == "inactive" or (use == "source" and not self._is_wanted(section)):
             return NegotiatedSection(section, "inactive", codecs=codecs)
-        key = (use, section.kind)
+        key = (use, "" if use == "source" else section.kind)
         if self._counts[key] >= self._left[key]:
             return NegotiatedSection(
                 section, "inactive" if self._left[key] == 0 else "rejected", codecs=codecs

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from sfu.limits import Limits
+from sfu.limits import FIXED, Limits
 from sfu.sdp.errors import SdpError, SdpProblem
 from sfu.sdp.model import (
     Direction,
@@ -36,11 +36,8 @@ _HEX_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2})*")
 _HASH_BYTES = {"sha-256": 32, "sha-384": 48, "sha-512": 64}
 _MEDIA_PREFIXES = frozenset({"a=rtpma", "a=fmtp:", "a=rtcp-", "a=extma"})
 _DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
-# Browsers offer 4 or 5 (sent or received, audio or video). 128 that all differ would hold up the event loop
-# for 100 ms.
-_MAX_DIFFERENT = 32
-# Chromium's offer with 49 + 8 slots has some 6000. 100 000 short ones would hold up the event loop for 50 ms.
-_MAX_LINES = 16_384
+_MAX_DIFFERENT = FIXED.sdp_different_sections
+_MAX_LINES = FIXED.sdp_lines
 _MAX_FORMATS = 128  # there are no more payload types
 
 

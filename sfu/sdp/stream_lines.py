@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable
 
+from sfu.limits import FIXED
 from sfu.sdp.errors import SdpError, SdpProblem
 
 _RID = re.compile(r"[A-Za-z0-9_-]{1,16}")  # RFC 8851 §10; longer ones do not fit one-byte extensions
-_MAX_RIDS = 3  # libwebrtc's kMaxSimulcastStreams; Firefox and OBS send no more either
+_MAX_RIDS = FIXED.simulcast_layers
 
 
 def read_simulcast(simulcast: str, rids: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.http import WSMessage, WSMsgType
 
 from sfu.clock import Clock
+from sfu.limits import FIXED
 from sfu.log import get_logger
 from sfu.signalling.liveness import Liveness
 from sfu.signalling.outlet import CloseCode
@@ -23,10 +24,9 @@ from sfu.turns import Turns
 
 log = get_logger(__name__)
 
-# What a client may leave unread, beside what the kernel holds. One more frame always finds a place behind it,
-# so that the state of a full room with its chat can be told.
-QUEUE_BYTES = 1024 * 1024
-QUEUE_FRAMES = 2000
+# One more frame always finds a place behind it, so that the state of a full room with its chat can be told.
+QUEUE_BYTES = FIXED.unread_bytes
+QUEUE_FRAMES = FIXED.unread_frames
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
 # For the peer's answer to our close frame.
 CLOSE_TIMEOUT_S = 2.0

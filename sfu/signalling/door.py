@@ -9,7 +9,7 @@ from sfu.auth.origin import OriginPolicy
 from sfu.chat.chat import Chat
 from sfu.clock import Clock
 from sfu.http import reached_at
-from sfu.limits import Limits
+from sfu.limits import FIXED, Limits
 from sfu.rooms.rooms import Rooms
 from sfu.signalling import connection
 from sfu.signalling.dialogue import Dialogue, Entrance
@@ -17,9 +17,6 @@ from sfu.signalling.handlers import Desk, Joining
 from sfu.signalling.rate import RateLimit
 from sfu.signalling.sessions import Sessions
 from sfu.turns import Turns
-
-# A browser sends its join within a round trip; one that waits holds memory for nothing.
-JOIN_TIMEOUT_S = 10.0
 
 
 class SignallingDoor:
@@ -52,7 +49,7 @@ class SignallingDoor:
         loop = asyncio.get_running_loop()
         line = await connection.opened(request, self._limits.websocket_message_bytes)
         dialogue = self._dialogue(line, Desk(self._joiner, self._chat, reached_at(request), request.remote))
-        overdue = loop.call_later(JOIN_TIMEOUT_S, dialogue.on_join_overdue)
+        overdue = loop.call_later(FIXED.join_timeout_s, dialogue.on_join_overdue)
         try:
             await line.run(dialogue, self._clock, loop, self._turns)
         finally:

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from sfu.chat.chat import Chat
 from sfu.errors import BadMessage
 from sfu.join.requests import Joined, JoinRequest, SessionHandle, TrackHint
+from sfu.limits import FIXED
 from sfu.rooms.ports import TileSize
 from sfu.rooms.subscription import View
 from sfu.signalling import messages, translate
 from sfu.signalling.messages import ClientMessage
 from sfu.signalling.session import Session
 
-# Far beyond any screen, and a bound for what a session remembers of its view.
-MOST_TILES = 512
+MOST_TILES = FIXED.view_tiles
 # Of a tile's side, pixels: an 8K screen at twice the density.
 LONGEST_SIDE = 16_384
 

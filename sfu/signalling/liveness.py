@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from sfu.clock import Clock
+from sfu.limits import FIXED
 from sfu.signalling.timers import Timer, Timers
 
 PING_S = 10.0
-# Two pings unanswered, and some seconds for a slow network.
-SILENCE_S = 25.0
+SILENCE_S = FIXED.silence_s
 
 
 class Liveness:

@@ -5,13 +5,12 @@ second, 2 % of that on the wire once compressed, would leave no time for anybody
 """
 
 from sfu.clock import Clock
+from sfu.limits import FIXED
 
 # One message, and one more for each of these: Chromium's offer with 25 + 8 slots weighs 10.
 WEIGHED_BYTES = 16 * 1024
 
-# Messages over the limit (by weight), before the client has once come to rest, that end its connection: two
-# seconds of 1000 messages a second leave nobody in doubt.
-ABUSE = 2000
+ABUSE = FIXED.messages_abused
 
 
 class RateLimit:

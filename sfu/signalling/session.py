@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from sfu.join.requests import SessionHandle
+from sfu.limits import FIXED
 from sfu.signalling.outlet import Outlet
 from sfu.signalling.timers import Timer
 from sfu.signalling.wire import EncodedEvent
 
-# A cut lasts at most 30 s. The liveliest room makes some ten events a second that a cut session is told
-# (speakers are not); whoever missed more still gets the whole state, so the bounds only save memory.
-KEPT_EVENTS = 512
-KEPT_BYTES = 256 * 1024
+# A cut lasts at most 30 s. Whoever missed more still gets the whole state, so the bounds only save memory.
+KEPT_EVENTS = FIXED.kept_events
+KEPT_BYTES = FIXED.kept_bytes
 
 
 @dataclass(slots=True, eq=False)

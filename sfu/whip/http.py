@@ -11,14 +11,14 @@ from aiohttp import web
 
 from sfu.errors import BadMessage, BadOffer, SfuError, TooLarge
 from sfu.http import error_response
+from sfu.limits import FIXED
 
 SDP = "application/sdp"
 CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Location, ETag, Accept-Post, Retry-After",
 }
-# An offer of 512 KiB takes 8 s at 512 kbit/s; who is slower than that cannot send media either.
-BODY_TIMEOUT_S = 10.0
+BODY_TIMEOUT_S = FIXED.sdp_body_s
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -335,3 +335,46 @@ fn no_bytes_of_a_stranger_panic_and_every_datagram_is_counted() {
         .count();
     assert_eq!(drops - before + passed_up as u64, 20_000);
 }
+
+#[test]
+fn packets_that_wait_for_a_full_socket_are_bounded() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    for round in 0..9000 {
+        let frame = camera.frame(round == 0, &[60]);
+        let mut data = publisher.protect(&frame[0].packet, frame[0].index);
+        let path = publisher.path;
+        let mut batch = [sfu_proto::transmit::Datagram {
+            path,
+            data: &mut data,
+        }];
+        // Nothing is taken from the router meanwhile.
+        world.router.handle_datagrams(world.now, &mut batch);
+    }
+    assert_eq!(world.drops(DropReason::SendQueueFull), 9000 - 8192);
+    world.collect();
+    assert!(world.receive_rtp(&mut viewer).len() <= 8192);
+}
+
+#[test]
+fn a_nack_of_thousands_is_taken_in_part() {
+    let mut world = World::new();
+    let publisher = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    let frame = camera.frame(true, &[60; 400]);
+    world.send(&publisher, &frame);
+    let got = world.receive_rtp(&mut viewer);
+    let numbers: Vec<_> = got.iter().map(|rtp| rtp.header.sequence_number).collect();
+    assert_eq!(numbers.len(), 400);
+    let mut nack = Vec::new();
+    sfu_proto::rtcp::write_nack(&mut nack, 1, slot_ssrc(1), &numbers);
+    world.send_rtcp(&mut viewer, &nack);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 256);
+}
