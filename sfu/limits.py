@@ -261,6 +261,15 @@ class PacketLimits:
     """Those that the packet path keeps, under their names there; durations in seconds."""
 
     ssrcs_per_transport: int = bound(64, "Streams that one peer may send.", beyond="too_many_ssrcs")
+    tuples_per_transport: int = bound(
+        20, "Addresses of one peer that are validated.", beyond="the one checked longest ago makes room"
+    )
+    consent: float = bound(30.0, "Without an authenticated check.", beyond="lost: consent_expired")
+    connect: float = bound(30.0, "Until the first nomination.", beyond="lost: never_connected")
+    stun_answers: int = bound(
+        10, "Unauthenticated requests answered a second and source.", beyond="stun_rate_limited"
+    )
+    stun_bytes: int = bound(1280, "Bytes of a STUN message.", beyond="stun_malformed")
     dtls_waiting: int = bound(64, "DTLS datagrams of one peer that wait.", beyond="dtls_queue_full")
     dtls_datagram: int = bound(2048, "Bytes of a DTLS datagram.", beyond="dtls_too_large")
     reply_bytes: int = bound(MIB, "Answers to STUN and DTLS that wait.", beyond="send_queue_full")

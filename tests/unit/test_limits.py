@@ -102,6 +102,14 @@ TESTED_BY = {
     "dtls_handshake_s": (f"{MEDIA}/test_dtls.py", "test_a_handshake_without_end_fails_at_its_deadline"),
     # PacketLimits
     "ssrcs_per_transport": (f"{PROTO}/tests/hostile.rs", "one_peer_may_send_64_streams"),
+    "tuples_per_transport": (f"{PROTO}/tests/ice.rs", "twenty_tuples_are_kept_and_the_nominated_one_always"),
+    "consent": (f"{PROTO}/tests/ice.rs", "silence_for_thirty_seconds_loses_the_peer_once"),
+    "connect": (f"{PROTO}/tests/ice.rs", "peer_that_never_nominates_is_given_up_after_thirty_seconds"),
+    "stun_answers": (
+        f"{PROTO}/tests/ice.rs",
+        "unauthenticated_requests_are_answered_ten_times_a_second_and_source",
+    ),
+    "stun_bytes": (f"{PROTO}/tests/ice.rs", "what_a_lite_agent_has_no_use_for_is_dropped"),
     "dtls_waiting": (
         f"{PROTO}/tests/hostile.rs",
         "dtls_waits_in_a_bounded_queue_that_empties_as_it_is_read",

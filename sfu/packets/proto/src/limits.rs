@@ -7,6 +7,17 @@ pub(crate) const SSRCS_PER_TRANSPORT: usize = 64;
 /// Layers of one source: three simulcast encodings are common, RFC 8853 knows no bound.
 pub(crate) const LAYERS_PER_SOURCE: usize = 8;
 
+/// 5-tuples of one peer that are validated; the one checked longest ago makes room.
+pub(crate) const TUPLES_PER_TRANSPORT: usize = 20;
+/// Without an authenticated check for so long a peer is lost (RFC 7675 §5.1).
+pub(crate) const CONSENT: Duration = Duration::from_secs(30);
+/// As long as a browser itself tries before it calls ICE failed.
+pub(crate) const CONNECT: Duration = Duration::from_secs(30);
+/// Unauthenticated requests that are answered, a second and source.
+pub(crate) const STUN_ANSWERS: u8 = 10;
+/// No check is longer: a username of 513 bytes (RFC 8489 §14.3) leaves room to spare.
+pub(crate) const STUN_BYTES: usize = 1280;
+
 /// DTLS datagrams that wait for Python, per transport.
 pub(crate) const DTLS_WAITING: u16 = 64;
 /// A DTLS flight is cut to the path MTU; a datagram of more is no handshake.

@@ -22,19 +22,14 @@ use std::time::{Duration, Instant};
 use super::path::canonical;
 use crate::command::IceCredentials;
 use crate::event::LostReason;
+use crate::limits::{CONNECT, CONSENT, TUPLES_PER_TRANSPORT};
 use crate::stun::StunKey;
 use crate::transmit::Path;
 
-/// RFC 7675 §5.1.
-const CONSENT: Duration = Duration::from_secs(30);
-/// As long as a browser itself tries before it calls ICE failed.
-const CONNECT: Duration = Duration::from_secs(30);
 /// Chromium checks its selected pair at least every 2.5 s.
 const SILENCE: Duration = Duration::from_secs(3);
 /// Three consent checks of RFC 7675 §5.1 lost in a row.
 const LONG_SILENCE: Duration = Duration::from_secs(15);
-/// DESIGN §6.
-const TUPLES: usize = 20;
 
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -223,7 +218,7 @@ impl Agent {
             tuple.refresh(check);
             return None;
         }
-        let evicted = if self.tuples.len() >= TUPLES {
+        let evicted = if self.tuples.len() >= TUPLES_PER_TRANSPORT {
             self.evict()
         } else {
             None

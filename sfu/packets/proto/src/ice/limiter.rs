@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::hash::SeededState;
 use super::source_of;
+use crate::limits::STUN_ANSWERS;
 
-/// DESIGN §6.
-const ANSWERS: u8 = 10;
 const PERIOD: Duration = Duration::from_secs(1);
 /// 24 KiB. Sources that fall into one bucket share its answers, so the sum is bounded too.
 const BUCKETS: usize = 1024;
@@ -50,7 +49,7 @@ impl Bucket {
                 answers: 0,
             };
         }
-        let allowed = self.answers < ANSWERS;
+        let allowed = self.answers < STUN_ANSWERS;
         self.answers += u8::from(allowed);
         allowed
     }

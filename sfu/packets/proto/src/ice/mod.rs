@@ -25,6 +25,7 @@ use crate::command::IceCredentials;
 use crate::drop::DropReason;
 use crate::event::LostReason;
 use crate::ids::TransportId;
+use crate::limits::STUN_BYTES;
 use crate::stun::{BINDING, BindingError, BindingSuccess, Class, Message, Role, StunKey};
 use crate::transmit::{Path, Transmit, TransmitBatch};
 
@@ -40,9 +41,6 @@ pub enum IceEvent {
         reason: LostReason,
     },
 }
-
-/// No check is longer: a username of 513 bytes (RFC 8489 §14.3) leaves room to spare.
-const MAXIMUM_LENGTH: usize = 1280;
 
 /// All transports, by user name fragment and by 5-tuple.
 #[derive(Debug)]
@@ -117,7 +115,7 @@ impl IceTable {
         data: &[u8],
         out: &mut TransmitBatch,
     ) -> Result<Option<IceEvent>, DropReason> {
-        if data.len() > MAXIMUM_LENGTH {
+        if data.len() > STUN_BYTES {
             return Err(DropReason::StunMalformed);
         }
         let message = Message::parse(data).map_err(|_| DropReason::StunMalformed)?;
