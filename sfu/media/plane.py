@@ -72,7 +72,7 @@ class MediaPlane:
         self._inventory = Inventory()
         self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
         self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
-        self._showing = Showing(self._inventory, packets, self._snapshots.get)
+        self._showing = Showing(self._inventory, packets, self._snapshots.get, _later)
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
@@ -364,6 +364,10 @@ def _credentials(local: LocalTransport, remote: RemoteTransport) -> dict[str, st
         "remote_ufrag": remote.ufrag,
         "remote_password": remote.password,
     }
+
+
+def _later(delay_s: float, then: Callable[[], None]) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(delay_s, then)
 
 
 def _codecs(specs: Sequence[CodecSpec]) -> list[_packets.CodecParameters]:

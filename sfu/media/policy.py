@@ -48,15 +48,16 @@ class _Shown:
 
 
 def choose(size: Size | None, resolutions: Mapping[int, Resolution]) -> int:
-    """The smallest layer that fills the tile well; the top one for the stage and where no size is known.
+    """The smallest layer that fills the tile well, the stage entirely; the top one where no size is known.
 
     Pictures cover their tile, so the side that is enlarged more decides.
     """
-    if size is None or size.stage or not resolutions:
+    if size is None or not resolutions:
         return min(resolutions, default=TOP)
+    enough = 1.0 if size.stage else ENOUGH
     for layer in sorted(resolutions, key=lambda layer: resolutions[layer][0] * resolutions[layer][1]):
         width, height = resolutions[layer]
-        if width >= ENOUGH * size.width and height >= ENOUGH * size.height:
+        if width >= enough * size.width and height >= enough * size.height:
             return layer
     return min(resolutions)
 
@@ -102,10 +103,22 @@ class LayerPolicy:
         self._viewers.setdefault(source, set()).add(slot)
         return layer
 
-    def remove_slot(self, slot: int) -> None:
+    def remove_slot(self, slot: int) -> int | None:
+        """The source that it showed."""
         shown = self._shown.pop(slot, None)
-        if shown is not None:
-            self._viewers[shown.source].discard(slot)
+        if shown is None:
+            return None
+        self._viewers[shown.source].discard(slot)
+        return shown.source
+
+    def wanted(self, source: int) -> int | None:
+        """The highest layer that any slot would take if all were sent; None where there is no choice."""
+        known = self._sources.get(source)
+        if known is None or known.is_screen or known.layers == 1:
+            return None
+        resolutions = resolutions_of(known.layers, known.measured)
+        shown = (self._shown[slot] for slot in self._viewers.get(source, ()))
+        return min((choose(each.size, resolutions) for each in shown), default=known.layers - 1)
 
     def layers_changed(self, source: int, active: Iterable[int]) -> list[Change]:
         """Other layers carry packets than before."""

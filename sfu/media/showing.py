@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from sfu.log import get_logger
+from sfu.media.demand import Later, LayerDemand
+from sfu.media.dispatch import tell
 from sfu.media.inventory import Inventory
 from sfu.media.policy import Change, LayerPolicy, Size
 from sfu.media.specs import SourceSpec
@@ -22,27 +24,38 @@ class ShowsSlots(Protocol):
 
 class Showing:
     def __init__(
-        self, inventory: Inventory, packets: ShowsSlots, snapshot: Callable[[], Awaitable[Indexed]]
+        self,
+        inventory: Inventory,
+        packets: ShowsSlots,
+        snapshot: Callable[[], Awaitable[Indexed]],
+        later: Later,
     ) -> None:
         self._inventory = inventory
         self._packets = packets
         self._snapshot = snapshot
         self._policy = LayerPolicy()
+        self._demand = LayerDemand(later, self._tell_sender)
 
     def add_source(self, source: int, spec: SourceSpec) -> None:
         self._policy.add_source(source, max(1, len(spec.rids)), is_screen=spec.is_screen)
 
     def remove_source(self, source: int) -> None:
         self._policy.remove_source(source)
+        self._demand.remove(source)
 
     def remove_slot(self, slot: int) -> None:
-        self._policy.remove_slot(slot)
+        before = self._policy.remove_slot(slot)
+        self._demanded(before)
 
     def show(self, slot: int, source: int | None, size: Size | None) -> None:
         if slot not in self._inventory.slots:
             return
         known = source if source in self._inventory.sources else None
+        before = self._policy.remove_slot(slot)
         self._tell(slot, known, self._policy.show(slot, known, size))
+        self._demanded(known)
+        if before != known:
+            self._demanded(before)
 
     def layers_changed(self, source: int, layers: Sequence[int]) -> None:
         self._apply(self._policy.layers_changed(source, layers))
@@ -62,10 +75,24 @@ class Showing:
         for source in indexed.whole.sources:
             sizes = {layer.layer: (layer.width, layer.height) for layer in source.layers}
             self._apply(self._policy.measured(source.source, sizes))
+            self._demanded(source.source)
 
     def _apply(self, changes: Sequence[Change]) -> None:
         for slot, source, layer in changes:
             self._tell(slot, source, layer)
+
+    def _demanded(self, source: int | None) -> None:
+        """Who sees the source, or how large, may have changed."""
+        if source is None:
+            return
+        top = self._policy.wanted(source)
+        if top is not None:
+            self._demand.update(source, top)
+
+    def _tell_sender(self, source: int, top: int) -> None:
+        entry = self._inventory.sources.get(source)
+        if entry is not None and entry.listener is not None:
+            tell(entry.listener.on_wanted, entry.spec.rids[top:])
 
     def _tell(self, slot: int, source: int | None, layer: int) -> None:
         """Only what is new: asked again, the packet path would ask the publisher for a keyframe."""

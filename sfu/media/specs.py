@@ -116,6 +116,10 @@ class SourceListener(Protocol):
         """The layers that carry packets, highest first; none: the source went silent."""
         ...
 
+    def on_wanted(self, rids: Sequence[str]) -> None:
+        """The layers that anybody needs now, highest first; of sources that have several."""
+        ...
+
 
 class SlotListener(Protocol):
     def on_switched(self, source: int | None) -> None:

@@ -326,14 +326,22 @@ async def test_showing_chooses_the_layer_and_says_it_once(plane, packets, browse
     ]
 
 
+async def test_the_sender_hears_which_layers_anybody_needs(plane, browser) -> None:
+    heard = Heard()
+    source = plane.add_source(browser.transport.id, CAMERA, heard)
+    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
+    plane.show(slot, source, Tile(640, 360))
+    plane.show(slot, source, Tile(1280, 720))
+    assert heard == [("on_wanted", ["h", "q"]), ("on_wanted", ["f", "h", "q"])]
+
+
 async def test_layers_that_stop_move_the_slot(plane, packets, browser) -> None:
     heard = Heard()
     source = plane.add_source(browser.transport.id, CAMERA, heard)
     slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
     plane.show(slot, source, Tile())
     packets.emit(fake.SourceLayersChanged(source, "vp8", (0, 1)))
-    await until(lambda: heard)
-    assert heard == [("on_layers", "vp8", (0, 1))]
+    await until(lambda: heard[-1] == ("on_layers", "vp8", (0, 1)))
     assert [told for told, _ in packets.of("show")][-1] == (slot, source, 1)
 
 

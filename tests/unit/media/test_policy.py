@@ -31,7 +31,9 @@ class Tile:
         (Tile(3840, 2160), HD, F),  # nothing larger there is
         (Tile(1, 1), HD, Q),
         (Tile(0, 0), HD, Q),
-        (Tile(320, 180, stage=True), HD, F),
+        (Tile(320, 180, stage=True), HD, Q),
+        (Tile(321, 180, stage=True), HD, H),  # the stage is filled entirely
+        (Tile(640, 361, stage=True), HD, F),
         (None, HD, F),
         (Tile(320, 180), PORTRAIT, H),  # covers the tile: the width decides
         (Tile(180, 320), PORTRAIT, Q),
@@ -69,7 +71,7 @@ def policy() -> LayerPolicy:
 def test_a_new_size_chooses_anew(policy: LayerPolicy) -> None:
     assert policy.show(9, 1, Tile(320, 180)) == Q
     assert policy.show(9, 1, Tile(640, 360)) == H
-    assert policy.show(9, 1, Tile(640, 360, stage=True)) == F
+    assert policy.show(9, 1, Tile(960, 540, stage=True)) == F
 
 
 def test_a_measured_resolution_moves_the_slots_that_it_concerns(policy: LayerPolicy) -> None:
@@ -98,6 +100,24 @@ def test_silence_keeps_the_choice(policy: LayerPolicy) -> None:
 def test_layers_out_of_range_are_ignored(policy: LayerPolicy) -> None:
     policy.show(9, 1, Tile(320, 180))
     assert policy.layers_changed(1, [F, 7, 255]) == [(9, 1, F)]
+
+
+def test_the_largest_tile_says_what_is_wanted_though_it_is_not_sent(policy: LayerPolicy) -> None:
+    assert policy.wanted(1) == Q
+    policy.layers_changed(1, [H, Q])
+    policy.show(8, 1, Tile(320, 180))
+    policy.show(9, 1, Tile(1280, 720))
+    assert policy.wanted(1) == F
+    assert policy.remove_slot(9) == 1
+    assert policy.wanted(1) == Q
+    policy.show(9, 1, None)
+    assert policy.wanted(1) == F
+
+
+def test_nothing_is_wanted_of_what_has_no_choice(policy: LayerPolicy) -> None:
+    policy.add_source(2, 1, is_screen=False)
+    policy.add_source(3, 3, is_screen=True)
+    assert [policy.wanted(source) for source in (2, 3, 99)] == [None, None, None]
 
 
 def test_a_screen_is_always_sharp(policy: LayerPolicy) -> None:
