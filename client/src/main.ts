@@ -7,19 +7,20 @@ import { i18n } from "./ui/element.ts";
 import "./ui/landing.ts";
 import { type OpenSession, RoomPage } from "./ui/room-page.ts";
 
-/** As many as the layout can show: the server pays a little for each. */
-const DESKTOP_SLOTS = { videoSlots: 25, audioSlots: 8 };
-const PHONE_SLOTS = { videoSlots: 9, audioSlots: 8 };
+/** As many as the layout can show. */
+const DESKTOP_SLOTS = 25;
+const PHONE_SLOTS = 9;
+/** Most rooms are small, and every slot costs time to join: more are asked for when they are needed. */
+const FIRST_SLOTS = { videoSlots: 9, audioSlots: 8 };
 
 const openSession: OpenSession = (room, token, capture) => {
   const isPhone = Math.min(screen.width, screen.height) < 600;
-  const slots = isPhone ? PHONE_SLOTS : DESKTOP_SLOTS;
   return new RoomSession({
     room,
     token,
     capture,
-    videoSlots: slots.videoSlots,
-    openTransport: () => new MediaTransport(slots),
+    videoSlots: isPhone ? PHONE_SLOTS : DESKTOP_SLOTS,
+    openTransport: () => new MediaTransport(FIRST_SLOTS),
     openSignal: () => new SignalClient({ url: signallingUrl() }),
     newKey,
   });

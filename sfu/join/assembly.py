@@ -1,6 +1,7 @@
 """Puts what was planned onto a transport and into a room, step by step, each step with its undoing."""
 
 from contextlib import ExitStack
+from functools import partial
 
 from sfu.join.plan import Plan
 from sfu.join.requests import TrackHint
@@ -54,6 +55,7 @@ class Assembly:
 
     def _add_source(self, section: NegotiatedSection, hint: TrackHint) -> None:
         sent = SentTrack(hint, section.codecs)
+        sent.tell_wanted = partial(self._room.layers_wanted, self._session.id, hint.source)
         spec = source_spec(section, hint.source, self._room.media_room)
         sent.id = self._media.add_source(self._link.transport, spec, sent)
         self._undo.callback(self._media.remove_source, sent.id)

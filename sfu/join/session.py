@@ -27,15 +27,21 @@ from sfu.sdp import (
 
 @dataclass(slots=True)
 class SentTrack:
-    """A source, and what it is known to send; hears of its codec from media."""
+    """A source, and what it is known to send; hears from media of its codec and of what is wanted of it."""
 
     hint: TrackHint
     codecs: Sequence[NegotiatedCodec]
     id: int = 0
     current: CodecName | None = None
+    tell_wanted: Callable[[Sequence[str]], None] | None = None
+    """Passes on which layers anybody needs."""
 
     def on_layers(self, codec: CodecName, layers: Sequence[int]) -> None:  # noqa: ARG002 - media's listener
         self.current = codec
+
+    def on_wanted(self, rids: Sequence[str]) -> None:
+        if self.tell_wanted is not None:
+            self.tell_wanted(rids)
 
     @property
     def codec(self) -> NegotiatedCodec:

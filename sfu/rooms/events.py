@@ -92,6 +92,15 @@ class SlotsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """For the owner of a track: anybody needs only these of its simulcast layers."""
+
+    participant: str
+    source: TrackSource
+    rids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SpeakersChanged:
     audio: tuple[TrackId | None, ...]
     """Track on each audio position."""
@@ -143,6 +152,7 @@ RoomEvent = (
     | TrackUpdated
     | TrackUnpublished
     | SlotsChanged
+    | LayersWanted
     | SpeakersChanged
     | RoomLocked
     | RoomEnded

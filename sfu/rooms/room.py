@@ -239,6 +239,14 @@ class Room:
         """What is on its screen, most important first."""
         self._watching.set_view(self.participant(participant_id), tiles)
 
+    def layers_wanted(self, participant_id: str, source: TrackSource, rids: Sequence[str]) -> None:
+        """Media found which simulcast layers of the track anybody needs; its owner may spare the others."""
+        participant = self._participants.get(participant_id)
+        track = None if participant is None else participant.tracks.get(source)
+        if track is not None and track.wanted_rids != tuple(rids):
+            track.wanted_rids = tuple(rids)
+            self._emit(events.LayersWanted(participant_id, source, track.wanted_rids))
+
     def slot_undecodable(self, participant_id: str, slot: SlotId, source: SourceId) -> None:
         """Media found that the participant has no codec for what the slot shows."""
         watcher, track = self._participants.get(participant_id), self._tracks.of_media(source)

@@ -36,6 +36,8 @@ class Track:
     live: bool = False
     published: bool = False
     muted_by_moderator: bool = False
+    wanted_rids: tuple[str, ...] | None = None
+    """The simulcast layers that anybody needs; None where that is not known or there is no choice."""
     watchers: set[str] = field(default_factory=set)
     """Participants with a slot that shows this track."""
 

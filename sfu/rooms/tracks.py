@@ -28,6 +28,7 @@ class Tracks:
         else:
             self._by_media.pop(track.media, None)
             track.media = media
+            track.wanted_rids = None
         self._by_media[media] = track
         return track
 

@@ -77,6 +77,14 @@ class OfferedTrack(Message, frozen=True):
     live: bool
 
 
+class WantedLayers(Message, frozen=True):
+    """Of an own track: the simulcast layers that anybody needs now. The others may be left out."""
+
+    source: TrackSource
+    rids: list[str]
+    """Highest first."""
+
+
 class Tile(Message, frozen=True):
     """A video track that the client shows, most important first in :class:`SetView`."""
 
@@ -225,6 +233,7 @@ class Joined(Message, frozen=True, tag="joined"):
     """Track on each audio position."""
     speaking: list[str]
     dominant: str | None = None
+    wanted: list[WantedLayers] = []
     sdp: str | None = None
     """The answer; absent after `resume`."""
 
@@ -300,6 +309,12 @@ class Slots(Event, frozen=True, tag="slots"):
     slots: list[SlotAssignment]
 
 
+class LayersWanted(Event, frozen=True, tag="layers_wanted"):
+    """Other layers of an own track are needed than before."""
+
+    layers: WantedLayers
+
+
 class Speakers(Event, frozen=True, tag="speakers"):
     """Track on each audio position, who speaks, and who dominates."""
 
@@ -341,6 +356,7 @@ ServerMessage = (
     | TrackUpdated
     | TrackUnpublished
     | Slots
+    | LayersWanted
     | Speakers
     | ChatReceived
     | RoomUpdated

@@ -98,6 +98,8 @@ class Sessions:
                 self._speaker_news.changed(room)
             case events.SlotsChanged(id_):
                 self._tell_one(room, id_, lambda: translate.slots(event))
+            case events.LayersWanted(id_):
+                self._tell_one(room, id_, lambda: translate.layers_wanted(event))
             case events.ParticipantLeft():
                 self._on_left(room, event)
             case events.MediaLost(id_):

@@ -56,6 +56,11 @@ def slots(event: events.SlotsChanged) -> messages.Slots:
     return messages.Slots(seq=0, slots=changed)
 
 
+def layers_wanted(event: events.LayersWanted) -> messages.LayersWanted:
+    wanted = messages.WantedLayers(source=event.source, rids=list(event.rids))
+    return messages.LayersWanted(seq=0, layers=wanted)
+
+
 def speakers(now: events.SpeakersChanged) -> messages.Speakers:
     return messages.Speakers(seq=0, audio=list(now.audio), speaking=list(now.speaking), dominant=now.dominant)
 
@@ -104,8 +109,17 @@ def joined(
         audio=list(heard.audio),
         speaking=list(heard.speaking),
         dominant=heard.dominant,
+        wanted=_wanted(participant),
         sdp=sdp,
     )
+
+
+def _wanted(participant: Participant) -> list[messages.WantedLayers]:
+    return [
+        messages.WantedLayers(source=track.source, rids=list(track.wanted_rids))
+        for track in participant.tracks.values()
+        if track.wanted_rids is not None
+    ]
 
 
 def _participant(one: Participant) -> messages.Participant:

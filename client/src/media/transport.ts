@@ -19,10 +19,10 @@ export type PathState = "connecting" | "connected" | "disconnected" | "failed";
 
 /**
  * High to low: Chromium drops the last entries of a small picture, so the best layer must be first.
- * The bitrates are what VP8 needs at 720p, 360p and 180p.
+ * The bitrates are what VP8 needs at 720p, 360p and 180p. The largest waits until somebody needs it.
  */
 const CAMERA_ENCODINGS: RTCRtpEncodingParameters[] = [
-  { rid: "f", scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
+  { rid: "f", active: false, scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
   { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
   { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
 ];
@@ -31,11 +31,12 @@ const SCREEN_ENCODINGS: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_500_000, m
 export class MediaTransport {
   readonly #link: RTCPeerConnection;
   readonly #sends: Record<TrackSource, RTCRtpTransceiver>;
-  readonly #slots: RTCRtpTransceiver[];
+  readonly #slots: Record<"audio" | "video", RTCRtpTransceiver[]>;
   readonly #sending = new Map<TrackSource, MediaStreamTrack | null>();
   readonly #streams = new Map<string, MediaStream>();
   #prepared: Promise<string> | null = null;
   #onState: ((state: PathState) => void) | null = null;
+  #choosing: Promise<void> = Promise.resolve();
 
   constructor(options: TransportOptions) {
     const create = options.create ?? ((configuration) => new RTCPeerConnection(configuration));
@@ -46,10 +47,10 @@ export class MediaTransport {
       screen: this.#addSend("video", SCREEN_ENCODINGS),
       screen_audio: this.#addSend("audio"),
     };
-    this.#slots = [
-      ...this.#addSlots("video", options.videoSlots),
-      ...this.#addSlots("audio", options.audioSlots),
-    ];
+    this.#slots = {
+      video: this.#addSlots("video", options.videoSlots),
+      audio: this.#addSlots("audio", options.audioSlots),
+    };
     this.#link.onconnectionstatechange = () => this.#stateChanged();
   }
 
@@ -92,11 +93,28 @@ export class MediaTransport {
     await this.#sends[source].sender.replaceTrack(track);
   }
 
+  /** Encode these layers of a simulcast source, and no others. */
+  choose(source: TrackSource, rids: readonly string[]): Promise<void> {
+    // One after the other: parameters that were read before another change are refused.
+    this.#choosing = this.#choosing.then(() => chooseLayers(this.#sends[source].sender, rids));
+    return this.#choosing;
+  }
+
+  get videoSlots(): number {
+    return this.#slots.video.length;
+  }
+
+  /** An offer with more receive lines. */
+  grow(videoSlots: number): Promise<string> {
+    this.#slots.video.push(...this.#addSlots("video", videoSlots - this.videoSlots));
+    return this.#offer();
+  }
+
   /** What arrives on a receive line; the same object for as long as the transport lives. */
   stream(mid: string): MediaStream | null {
     const known = this.#streams.get(mid);
     if (known) return known;
-    const slot = this.#slots.find((transceiver) => transceiver.mid === mid);
+    const slot = [...this.#slots.video, ...this.#slots.audio].find((transceiver) => transceiver.mid === mid);
     if (!slot) return null;
     const stream = new MediaStream([slot.receiver.track]);
     this.#streams.set(mid, stream);
@@ -119,7 +137,11 @@ export class MediaTransport {
   }
 
   #addSlots(kind: "audio" | "video", count: number): RTCRtpTransceiver[] {
-    return Array.from({ length: count }, () => this.#link.addTransceiver(kind, { direction: "recvonly" }));
+    return Array.from({ length: count }, () => {
+      const slot = this.#link.addTransceiver(kind, { direction: "recvonly" });
+      if (kind === "video") preferUsefulCodecs(slot);
+      return slot;
+    });
   }
 
   async #offer(): Promise<string> {
@@ -147,4 +169,38 @@ export class MediaTransport {
         return;
     }
   }
+}
+
+async function chooseLayers(sender: RTCRtpSender, rids: readonly string[]): Promise<void> {
+  const parameters = sender.getParameters();
+  if (parameters.encodings.every((encoding) => encoding.active === rids.includes(encoding.rid ?? ""))) return;
+  for (const encoding of parameters.encodings) encoding.active = rids.includes(encoding.rid ?? "");
+  await sender
+    .setParameters(parameters)
+    .catch((error: unknown) => console.warn("cannot choose layers", error));
+}
+
+/**
+ * What no publisher sends here need not be offered on every slot: it doubles the offer, and the work on it.
+ * Left out are the profiles of more than 8 bits or 4:2:0, H.264's single-NAL mode, RED and FEC for video.
+ */
+function preferUsefulCodecs(slot: RTCRtpTransceiver): void {
+  const all = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs ?? [];
+  const useful = all.filter(({ mimeType, sdpFmtpLine = "" }) => {
+    switch (mimeType.toLowerCase()) {
+      case "video/vp8":
+      case "video/h265":
+      case "video/rtx":
+        return true;
+      case "video/vp9":
+        return !/profile-id=[1-9]/.test(sdpFmtpLine);
+      case "video/av1":
+        return !/profile=[1-9]/.test(sdpFmtpLine);
+      case "video/h264":
+        return /packetization-mode=1/.test(sdpFmtpLine);
+      default:
+        return false;
+    }
+  });
+  if (useful.length > 0) slot.setCodecPreferences?.(useful);
 }

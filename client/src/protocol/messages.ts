@@ -66,6 +66,13 @@ export interface OfferedTrack {
   readonly live: boolean;
 }
 
+/** Of an own track: the simulcast layers that anybody needs now. The others may be left out. */
+export interface WantedLayers {
+  readonly source: TrackSource;
+  /** Highest first. */
+  readonly rids: readonly string[];
+}
+
 /** A video track that the client shows, most important first in `SetView`. */
 export interface Tile {
   readonly track: string;
@@ -197,6 +204,7 @@ export interface Joined {
   readonly audio: readonly (string | null)[];
   readonly speaking: readonly string[];
   readonly dominant?: string;
+  readonly wanted?: readonly WantedLayers[];
   /** The answer; absent after `resume`. */
   readonly sdp?: string;
 }
@@ -280,6 +288,13 @@ export interface Slots {
   readonly slots: readonly SlotAssignment[];
 }
 
+/** Other layers of an own track are needed than before. */
+export interface LayersWanted {
+  readonly type: "layers_wanted";
+  readonly seq: number;
+  readonly layers: WantedLayers;
+}
+
 /** Track on each audio position, who speaks, and who dominates. */
 export interface Speakers {
   readonly type: "speakers";
@@ -345,6 +360,7 @@ export type ServerMessage =
   | TrackUpdated
   | TrackUnpublished
   | Slots
+  | LayersWanted
   | Speakers
   | ChatReceived
   | RoomUpdated
@@ -379,6 +395,7 @@ export type ServerEvent =
   | TrackUpdated
   | TrackUnpublished
   | Slots
+  | LayersWanted
   | Speakers
   | ChatReceived
   | RoomUpdated

@@ -7,13 +7,24 @@
 import type { Capture } from "../media/capture.ts";
 import { Publisher } from "../media/publisher.ts";
 import type { MediaTransport } from "../media/transport.ts";
-import type { Answer, Joined, Notification, Request, ServerReply, TrackSource } from "../protocol/index.ts";
+import type {
+  Answer,
+  Joined,
+  Notification,
+  Request,
+  ServerReply,
+  Tile,
+  TrackSource,
+  WantedLayers,
+} from "../protocol/index.ts";
 import type { SignalClient, SignalListener } from "../signal/client.ts";
 import { RequestRefused } from "../signal/errors.ts";
 import { PathKeeper, type Remedy } from "./path.ts";
 
 export interface AttachmentOptions {
   capture: Capture;
+  /** How many pictures may be shown at once; the transport starts with fewer slots. */
+  videoSlots: number;
   openTransport: () => MediaTransport;
   openSignal: () => SignalClient;
 }
@@ -33,6 +44,9 @@ export interface Entry {
   token: string | null;
 }
 
+/** How many slots a transport grows to: what grids of three, four and five columns show. */
+const PAGES = [9, 16, 25];
+
 export class Attachment {
   readonly #capture: Capture;
   readonly #openTransport: () => MediaTransport;
@@ -40,14 +54,20 @@ export class Attachment {
   /** What the server was last told of each source. */
   readonly #told = new Map<TrackSource, boolean>();
   readonly #closing = new AbortController();
+  readonly #videoSlots: number;
   #transport: MediaTransport;
   #publisher: Publisher;
   #path: PathKeeper | null = null;
   #listener: AttachmentListener | null = null;
+  /** One negotiation after the other. */
+  #turn: Promise<void> = Promise.resolve();
+  /** As the server last said. */
+  #wanted: readonly WantedLayers[] = [];
 
   /** Makes the offer and opens the socket at once: both take time that joining then need not. */
   constructor(options: AttachmentOptions) {
     this.#capture = options.capture;
+    this.#videoSlots = options.videoSlots;
     this.#openTransport = options.openTransport;
     this.#signal = options.openSignal();
     this.#transport = this.#openTransport();
@@ -78,13 +98,16 @@ export class Attachment {
     this.#listener = listener;
     this.#signal.listener = listener;
     this.#watchPath(listener);
+    // Begins only after `onJoined`, which asks for the first pictures.
+    const accepted = this.#inTurn(() => this.#transport.accept(joined.sdp ?? ""));
+    this.want(joined.wanted ?? []);
     onJoined(joined);
     for (const { source, live } of tracks) {
       this.#told.set(source, live);
       // A device may have opened while the answer was on its way.
       this.#tell(source, this.#publisher.isLive(source));
     }
-    await this.#transport.accept(joined.sdp ?? "");
+    await accepted;
   }
 
   stream(mid: string): MediaStream | null {
@@ -101,6 +124,19 @@ export class Attachment {
 
   notify(message: Notification): void {
     this.#signal.notify(message);
+  }
+
+  /** What is on screen, the most important first. More pictures than slots ask for more slots. */
+  show(tiles: readonly Tile[]): void {
+    this.notify({ type: "set_view", tiles });
+    const most = Math.min(tiles.length, this.#videoSlots);
+    if (most > this.#transport.videoSlots) void this.#inTurn(() => this.#grow(most));
+  }
+
+  /** Somebody needs these layers of what is sent, and no others. */
+  want(wanted: readonly WantedLayers[]): void {
+    this.#wanted = wanted;
+    void this.#inTurn(() => this.#choose());
   }
 
   /** The server stopped a track itself: it need not be told. */
@@ -146,27 +182,43 @@ export class Attachment {
 
   #watchPath(listener: AttachmentListener): void {
     const path = new PathKeeper({
-      mend: (remedy) => void this.#mend(remedy),
+      mend: (remedy) => {
+        if (remedy === "rejoin") this.#listener?.onRejoinNeeded();
+        else void this.#inTurn(() => this.#mend(remedy));
+      },
       onBroken: (isBroken) => listener.onBroken(isBroken),
     });
     this.#path = path;
     this.#transport.onState = (state) => path.onState(state);
   }
 
-  async #mend(remedy: Remedy): Promise<void> {
+  /** One negotiation after the other: a peer connection has one offer under way at most. */
+  #inTurn(task: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(task);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #choose(): Promise<void> {
+    for (const { source, rids } of this.#wanted) await this.#transport.choose(source, rids);
+  }
+
+  async #grow(videoSlots: number): Promise<void> {
+    if (videoSlots <= this.#transport.videoSlots) return;
     try {
-      switch (remedy) {
-        case "restart":
-          await this.#offerAgain(await this.#transport.restart());
-          return;
-        case "replace":
-          this.#replaceTransport();
-          await this.#offerAgain(await this.#transport.prepare());
-          return;
-        case "rejoin":
-          this.#listener?.onRejoinNeeded();
-          return;
-      }
+      // By pages, so that a room that fills up costs few offers.
+      const most = PAGES.find((page) => page >= videoSlots) ?? this.#videoSlots;
+      await this.#offerAgain(await this.#transport.grow(Math.min(most, this.#videoSlots)));
+    } catch (error) {
+      if (!this.#closing.signal.aborted) console.warn("media: no more slots", error);
+    }
+  }
+
+  async #mend(remedy: Exclude<Remedy, "rejoin">): Promise<void> {
+    try {
+      if (remedy === "replace") this.#replaceTransport();
+      const sdp = remedy === "replace" ? this.#transport.prepare() : this.#transport.restart();
+      await this.#offerAgain(await sdp);
     } catch (error) {
       if (this.#closing.signal.aborted) return;
       console.warn("media:", remedy, error);

@@ -20,7 +20,6 @@ import { fromJoined, reduce, withSlots } from "./state.ts";
 export interface SessionOptions extends AttachmentOptions {
   room: string;
   token: string | null;
-  videoSlots: number;
   newKey: () => string;
 }
 
@@ -78,7 +77,7 @@ export class RoomSession implements Call, AttachmentListener {
 
   setView(tiles: readonly Tile[]): void {
     this.#view = tiles;
-    this.#attached?.notify({ type: "set_view", tiles });
+    this.#attached?.show(tiles);
   }
 
   sendChat(text: string, to?: string): Promise<boolean> {
@@ -122,6 +121,7 @@ export class RoomSession implements Call, AttachmentListener {
 
   onResumed(joined: Joined): void {
     this.state.patch({ room: fromJoined(joined) });
+    this.#attached?.want(joined.wanted ?? []);
     this.setView(this.#view);
   }
 
@@ -183,7 +183,7 @@ export class RoomSession implements Call, AttachmentListener {
     this.#isPathBroken = false;
     const room = fromJoined(joined);
     const view = this.#view.length > 0 ? this.#view : firstView(room, this.videoSlots);
-    attachment.notify({ type: "set_view", tiles: view });
+    attachment.show(view);
     this.state.patch({ room });
     this.#showPhase();
   }
@@ -192,6 +192,9 @@ export class RoomSession implements Call, AttachmentListener {
     switch (event.type) {
       case "media_restart_needed":
         this.#attached?.lostByServer();
+        return;
+      case "layers_wanted":
+        this.#attached?.want([event.layers]);
         return;
       case "ended":
         this.#endedByServer(event.reason);

@@ -80,6 +80,7 @@ export function reduce(state: RoomState, event: ServerEvent): RoomState {
       return chatReceived(state, event.message);
     case "room_updated":
       return { ...state, isLocked: event.locked };
+    case "layers_wanted":
     case "media_restart_needed":
     case "ended":
       return state;

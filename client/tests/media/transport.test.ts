@@ -42,6 +42,35 @@ describe("the one offer", () => {
   });
 });
 
+describe("choose", () => {
+  it("begins without the largest layer, and encodes what is chosen last", async () => {
+    const link = new FakeLink();
+    const transport = fakeTransport(link);
+    expect(link.active(1)).toEqual(["h", "q"]);
+    const all = transport.choose("camera", ["f", "h", "q"]);
+    const least = transport.choose("camera", ["q"]);
+    await Promise.all([all, least]);
+    expect(link.active(1)).toEqual(["q"]);
+  });
+});
+
+describe("grow", () => {
+  it("adds receive lines behind the others, with a new offer", async () => {
+    const link = new FakeLink();
+    const transport = fakeTransport(link, 2, 1);
+    await transport.prepare();
+    expect(await transport.grow(4)).toBe("offer 2");
+    expect(transport.videoSlots).toBe(4);
+    expect(link.transceivers.slice(4).map(({ kind }) => kind)).toEqual([
+      "video",
+      "video",
+      "audio",
+      "video",
+      "video",
+    ]);
+  });
+});
+
 describe("send", () => {
   it("ends with what was asked for last, though replacing takes time", async () => {
     const link = new FakeLink();

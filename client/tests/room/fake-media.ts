@@ -17,6 +17,16 @@ export class FakeTrack extends EventTarget {
 
 class FakeSender {
   track: unknown = null;
+  #encodings: RTCRtpEncodingParameters[];
+  constructor(init: RTCRtpTransceiverInit) {
+    this.#encodings = init.sendEncodings ?? [];
+  }
+  getParameters() {
+    return { encodings: this.#encodings.map((encoding) => ({ active: true, ...encoding })) };
+  }
+  async setParameters({ encodings }: { encodings: RTCRtpEncodingParameters[] }): Promise<void> {
+    this.#encodings = encodings;
+  }
   async replaceTrack(track: unknown): Promise<void> {
     this.track = track;
   }
@@ -31,7 +41,7 @@ export class FakeLink {
   offers = 0;
   isClosed = false;
   addTransceiver(kind: string, init: RTCRtpTransceiverInit) {
-    const transceiver = { mid: String(this.transceivers.length), kind, init, sender: new FakeSender() };
+    const transceiver = { mid: String(this.transceivers.length), kind, init, sender: new FakeSender(init) };
     this.transceivers.push(transceiver);
     return transceiver;
   }
@@ -53,6 +63,11 @@ export class FakeLink {
   becomes(state: string): void {
     this.connectionState = state;
     this.onconnectionstatechange?.();
+  }
+  /** The simulcast layers that are encoded. */
+  active(mid: number): (string | undefined)[] {
+    const encodings = this.transceivers[mid]?.sender.getParameters().encodings ?? [];
+    return encodings.filter(({ active }) => active).map(({ rid }) => rid);
   }
   sent(mid: number): unknown {
     return this.transceivers[mid]?.sender.track ?? null;

@@ -21,7 +21,7 @@ function setUp() {
     room: "r",
     token: null,
     capture,
-    videoSlots: 2,
+    videoSlots: 12,
     newKey: () => "key",
     openTransport: () => {
       const link = new FakeLink();
@@ -87,6 +87,43 @@ describe("joining", () => {
     const setup = setUp();
     await join(setup);
     expect(setup.socket().last()).toMatchObject({ type: "set_view", tiles: [{ track: "a-camera" }] });
+  });
+
+  it("encodes the layers that anybody needs", async () => {
+    const setup = setUp();
+    await join(setup);
+    expect(setup.link().active(1)).toEqual(["h", "q"]);
+    setup
+      .socket()
+      .say({ type: "layers_wanted", seq: 1, layers: { source: "camera", rids: ["f", "h", "q"] } });
+    await settle();
+    expect(setup.link().active(1)).toEqual(["f", "h", "q"]);
+  });
+
+  it("offers more slots when more pictures are on screen than it has", async () => {
+    const setup = setUp();
+    await join(setup);
+    const tile = (track: string) => ({ track, width: 320, height: 180 });
+    setup.session.setView(["a", "b"].map(tile));
+    await settle();
+    expect(setup.link().offers).toBe(1);
+    setup.session.setView(["a", "b", "c"].map(tile));
+    setup.session.setView(["a", "b", "c", "d"].map(tile));
+    await settle();
+    const offer = setup.socket().last();
+    expect(offer).toMatchObject({ type: "offer", sdp: "offer 2" });
+    setup.socket().say({
+      type: "answer",
+      id: setup.socket().idOf("offer"),
+      sdp: "answer 2",
+      audio_mids: ["6"],
+      video_slots: ["4", "5", "7", "8"].map((mid) => ({ mid })),
+    });
+    await settle();
+    expect(setup.link().answers).toEqual(["answer", "answer 2"]);
+    expect(setup.link().transceivers.filter(({ kind }) => kind === "video")).toHaveLength(2 + 9);
+    expect(setup.link().offers).toBe(2);
+    expect(setup.socket().last()).toMatchObject({ type: "set_view", tiles: { length: 4 } });
   });
 
   it("tells of a device that opened only after joining", async () => {

@@ -100,6 +100,28 @@ def test_unpublishing_is_told_and_frees_the_slot() -> None:
     ]
 
 
+def test_wanted_layers_are_told_when_they_change() -> None:
+    world = World()
+    ada = world.join()
+    world.publish(ada)
+    world.scribe.clear()
+    for rids in (["h", "q"], ["h", "q"], ["f", "h", "q"]):
+        world.room.layers_wanted(ada.id, "camera", rids)
+    assert world.scribe.events == [
+        events.LayersWanted(ada.id, "camera", ("h", "q")),
+        events.LayersWanted(ada.id, "camera", ("f", "h", "q")),
+    ]
+
+
+def test_wanted_layers_of_what_is_gone_are_nobodys() -> None:
+    world = World()
+    ada = world.join()
+    world.scribe.clear()
+    world.room.layers_wanted(ada.id, "camera", ["q"])
+    world.room.layers_wanted("nobody", "camera", ["q"])
+    assert not world.scribe.events
+
+
 def test_subscriber_may_not_send() -> None:
     world = World(is_open=False)
     ada = world.join(role="subscriber")
