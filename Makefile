@@ -116,6 +116,15 @@ lint: build .venv/.development ## Check form, types and import direction in all 
 bench: build .venv/.development ## Measure the cost of forwarding and print it
 	$(CARGO) bench --quiet --locked --workspace --benches --manifest-path $(MANIFEST)
 	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
+	$(BIN)/python -m tests.bench.floor
+
+.PHONY: bench-room
+bench-room: build .venv/.development ## Measure what rooms of 10 to 1000 cost the whole server
+	$(BIN)/python -m tests.bench.room
+
+.PHONY: bench-joins
+bench-joins: build .venv/.development ## Measure a storm of joins, and one join into rooms of 10 to 1000
+	$(BIN)/python -m tests.bench.storm
 
 .PHONY: bench-hostile
 bench-hostile: build .venv/.development ## Measure what attackers cost others, beside an unharmed run

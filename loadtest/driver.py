@@ -8,7 +8,9 @@
 Knows signalling; media is the generator's.
 """
 
+import asyncio
 import secrets
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -21,14 +23,11 @@ import yarl
 
 from loadtest._native import Generator
 from loadtest.offers import EXTENSIONS, OPUS, VP8, VP8_RTX, Answer, Line, Offer, UnusableAnswer, read_answer
+from loadtest.participant import JoinRefused, Participant
 from loadtest.session import Audio, Candidate, Layer, Session, Video
 
 REQUEST_S = 60.0
 _SDP = {"Content-Type": "application/sdp"}
-
-
-class JoinRefused(Exception):
-    """The server did not let a peer in; its words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +63,29 @@ class Microphone:
     is_speaking: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """A peer that was let in: its number in the generator's snapshot, and where to say goodbye."""
 
     number: int
-    session_url: str
+    answered_after_s: float
+    """From the request to the answer; times of the snapshot begin then."""
+    session_url: str | None = None
+    participant: Participant | None = None
 
 
 class Driver:
-    def __init__(self, url: str, generator: Generator, *, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, generator: Generator, *, token: str | None = None, offers_are_full: bool = False
+    ) -> None:
+        """`offers_are_full`: with all the codecs that a browser lists."""
+        self._offers_are_full = offers_are_full
         self.url = url.rstrip("/")
         self.generator = generator
+        self._token = token
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._stack = AsyncExitStack()
+        self._participants: dict[int, Participant] = {}
         self._http: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
@@ -91,6 +99,7 @@ class Driver:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await asyncio.gather(*(participant.close() for participant in self._participants.values()))
         await self._stack.aclose()
 
     async def play(
@@ -109,9 +118,48 @@ class Driver:
         path = f"/whip/{quote(room, safe='')}?name={quote(name)}"
         return await self._exchange(path, [], camera=camera, microphone=microphone)
 
+    async def join(
+        self,
+        room: str,
+        name: str,
+        *,
+        camera: Camera | None = None,
+        microphone: Microphone | None = None,
+        video: int = 9,
+        audio: int = 8,
+        tile: tuple[int, int] = (640, 360),
+        watches: bool = True,
+        timed: bool = False,
+    ) -> Peer:
+        """A participant by `/ws`, with that many slots.
+
+        If it watches, the first cameras that it is told of are in view, each in a tile of that size.
+        """
+        lines = [Line(kind="video", direction="recvonly")] * video
+        lines += [Line(kind="audio", direction="recvonly")] * audio
+        joining = Joining(
+            self.generator, lines, camera=camera, microphone=microphone, is_full=self._offers_are_full
+        )
+        asked_at = time.monotonic()
+        socket = await self._http.ws_connect(f"{self.url}/ws", max_msg_size=8 << 20)
+        participant = Participant(socket, tiles=video if watches else 0, size=tile)
+        try:
+            answer = await participant.join(room, name, joining.offer.text(), joining.tracks, self._token)
+        except BaseException:
+            await participant.close()
+            raise
+        answered_after_s = time.monotonic() - asked_at
+        joining.enter(answer, self.url, timed=timed)
+        self._participants[joining.number] = participant
+        return Peer(number=joining.number, answered_after_s=answered_after_s, participant=participant)
+
     async def leave(self, peer: Peer) -> None:
-        async with self._http.delete(peer.session_url) as response:
-            await response.read()
+        if peer.participant is not None:
+            del self._participants[peer.number]
+            await peer.participant.leave()
+        if peer.session_url is not None:
+            async with self._http.delete(peer.session_url) as response:
+                await response.read()
         self.generator.remove_peer(peer.number)
 
     async def _exchange(
@@ -123,14 +171,18 @@ class Driver:
         microphone: Microphone | None = None,
         timed: bool = False,
     ) -> Peer:
-        joining = Joining(self.generator, lines, camera=camera, microphone=microphone)
+        joining = Joining(
+            self.generator, lines, camera=camera, microphone=microphone, is_full=self._offers_are_full
+        )
+        asked_at = time.monotonic()
         async with self._http.post(self.url + path, data=joining.offer.text(), headers=_SDP) as response:
             text = await response.text()
             if response.status != 201:
                 raise JoinRefused(f"{response.status} {text[:200]}")
             session_url = str(response.url.join(_location(response)))
+        answered_after_s = time.monotonic() - asked_at
         joining.enter(text, self.url, timed=timed)
-        return Peer(joining.number, session_url)
+        return Peer(number=joining.number, answered_after_s=answered_after_s, session_url=session_url)
 
 
 class Joining:
@@ -143,16 +195,20 @@ class Joining:
         *,
         camera: Camera | None = None,
         microphone: Microphone | None = None,
+        is_full: bool = False,
     ) -> None:
         self.number = generator.reserve()
         self._generator = generator
         self._camera, self._microphone = camera, microphone
+        self.tracks: list[dict[str, object]] = []
         sends: list[Line] = []
         if microphone is not None:
             self._audio = self._audio_track(str(len(sends)), microphone)
+            self.tracks.append({"mid": self._audio.mid, "source": "microphone", "live": True})
             sends.append(Line(kind="audio", direction="sendonly", ssrcs=[self._audio.ssrc]))
         if camera is not None:
             self._video = self._video_track(str(len(sends)), camera)
+            self.tracks.append({"mid": self._video.mid, "source": "camera", "live": True})
             sends.append(self._video_line(camera))
         self.offer = Offer(
             ufrag=secrets.token_hex(4),
@@ -161,6 +217,7 @@ class Joining:
             cname=f"peer-{self.number}",
             session_id=self.number + 1,
             lines=[*sends, *receives],
+            is_full=is_full,
         )
 
     def enter(self, answer_text: str, url: str, *, timed: bool = False) -> Answer:

@@ -1,6 +1,7 @@
 """What peers offer, by template, and what they read of the answer. Text in, text out; no sockets.
 
-One codec a kind (VP8 with retransmissions, Opus), and the extensions that browsers negotiate for forwarding.
+VP8 with retransmissions and Opus are what peers send and receive. A full offer lists beside them all that
+Chromium has, so that the server has as much to read and to answer as from a browser.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,17 +27,26 @@ _SIMULCAST = (
 )
 EXTENSIONS = tuple((number, name) for number, name, _ in (_AUDIO_LEVEL, *_COMMON, *_SIMULCAST))
 
-_VP8_LINES = (
-    f"a=rtpmap:{VP8} VP8/90000",
-    *(f"a=rtcp-fb:{VP8} {what}" for what in ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli")),
-    f"a=rtpmap:{VP8_RTX} rtx/90000",
-    f"a=fmtp:{VP8_RTX} apt={VP8}",
+_VIDEO_FEEDBACK = ("goog-remb", "transport-cc", "ccm fir", "nack", "nack pli")
+_H264 = "level-asymmetry-allowed=1;packetization-mode={};profile-level-id={}"
+# Payload type, that of retransmissions, name, format; as Chromium 156 lists them.
+_OTHER_VIDEO = (
+    (98, 99, "VP9", "profile-id=0"),
+    (100, 101, "VP9", "profile-id=2"),
+    (35, 36, "VP9", "profile-id=1"),
+    (37, 38, "VP9", "profile-id=3"),
+    (102, 103, "H264", _H264.format(1, "42001f")),
+    (104, 107, "H264", _H264.format(0, "42001f")),
+    (108, 109, "H264", _H264.format(1, "42e01f")),
+    (114, 115, "H264", _H264.format(0, "42e01f")),
+    (116, 117, "H264", _H264.format(1, "4d001f")),
+    (39, 40, "H264", _H264.format(0, "4d001f")),
+    (41, 42, "H264", _H264.format(1, "f4001f")),
+    (43, 44, "H264", _H264.format(0, "f4001f")),
+    (45, 46, "AV1", "level-idx=5;profile=0;tier=0"),
+    (47, 48, "AV1", "level-idx=5;profile=1;tier=0"),
 )
-_OPUS_LINES = (
-    f"a=rtpmap:{OPUS} opus/48000/2",
-    f"a=rtcp-fb:{OPUS} transport-cc",
-    f"a=fmtp:{OPUS} minptime=10;useinbandfec=1",
-)
+_OTHER_AUDIO = ((63, "red/48000/2"), (9, "G722/8000"), (0, "PCMU/8000"), (8, "PCMA/8000"))
 
 
 class UnusableAnswer(Exception):
@@ -63,6 +73,7 @@ class Offer:
     cname: str
     session_id: int
     lines: Sequence[Line]
+    is_full: bool = False
 
     def text(self) -> str:
         """Mids are the places of the lines."""
@@ -87,16 +98,36 @@ class Offer:
 
     def _line(self, place: int, line: Line) -> Iterator[str]:
         is_video = line.kind == "video"
-        formats = f"{VP8} {VP8_RTX}" if is_video else str(OPUS)
+        codecs = list(self._video_codecs() if is_video else self._audio_codecs())
+        formats = " ".join(text[len("a=rtpmap:") :].split()[0] for text in codecs if "rtpmap" in text)
         yield f"m={line.kind} 9 UDP/TLS/RTP/SAVPF {formats}"
         yield "c=IN IP4 0.0.0.0"
         yield from (f"a=mid:{place}", f"a={line.direction}", "a=rtcp-mux", "a=rtcp-rsize")
         own = _SIMULCAST if is_video else (_AUDIO_LEVEL,)
         yield from (f"a=extmap:{number} {uri}" for number, _, uri in (*_COMMON, *own))
-        yield from _VP8_LINES if is_video else _OPUS_LINES
+        yield from codecs
         if line.direction == "sendonly":
             yield f"a=msid:{self.cname} {place}"
             yield from self._streams(line)
+
+    def _video_codecs(self) -> Iterator[str]:
+        for payload_type, rtx, name, parameters in (
+            (VP8, VP8_RTX, "VP8", ""),
+            *(_OTHER_VIDEO if self.is_full else ()),
+        ):
+            yield f"a=rtpmap:{payload_type} {name}/90000"
+            yield from (f"a=rtcp-fb:{payload_type} {what}" for what in _VIDEO_FEEDBACK)
+            if parameters:
+                yield f"a=fmtp:{payload_type} {parameters}"
+            yield f"a=rtpmap:{rtx} rtx/90000"
+            yield f"a=fmtp:{rtx} apt={payload_type}"
+
+    def _audio_codecs(self) -> Iterator[str]:
+        yield f"a=rtpmap:{OPUS} opus/48000/2"
+        yield f"a=rtcp-fb:{OPUS} transport-cc"
+        yield f"a=fmtp:{OPUS} minptime=10;useinbandfec=1"
+        for payload_type, name in _OTHER_AUDIO if self.is_full else ():
+            yield f"a=rtpmap:{payload_type} {name}"
 
     def _streams(self, line: Line) -> Iterator[str]:
         if line.rids:

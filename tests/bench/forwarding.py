@@ -67,11 +67,16 @@ class Cost:
 
 
 def build_load() -> Path:
-    """The generator's binary, built if its sources changed."""
+    """The generator's binary."""
+    return build_example("load")
+
+
+def build_example(name: str) -> Path:
+    """The binary of an example of the packet path, built if its sources changed."""
     built = subprocess.run(
         [
             "cargo", "build", "--release", "--quiet", "--manifest-path", str(MANIFEST),
-            "--package", "sfu-io", "--example", "load", "--message-format", "json",
+            "--package", "sfu-io", "--example", name, "--message-format", "json",
         ],
         check=True, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip

@@ -9,10 +9,10 @@ from sfu.sdp import negotiate, parse_offer, write_answer
 from tests.unit.sdp.offers import EVERYTHING, local
 
 
-def offer(*lines: Line) -> str:
+def offer(*lines: Line, is_full: bool = False) -> str:
     return Offer(
         ufrag="abcd", password="p" * 24, fingerprint=":".join(["AB"] * 32), cname="peer-1", session_id=1,
-        lines=lines,
+        lines=lines, is_full=is_full,
     ).text()  # fmt: skip
 
 
@@ -70,3 +70,13 @@ def test_the_best_candidate_comes_first() -> None:
 def test_what_is_no_answer_is_named(text: str) -> None:
     with pytest.raises(UnusableAnswer):
         read_answer(text)
+
+
+def test_a_full_offer_is_as_long_as_a_browsers_and_agrees_on_the_same() -> None:
+    lines = [Line(kind="video", direction="recvonly")] * 25 + [Line(kind="audio", direction="recvonly")] * 8
+    text = offer(*lines, is_full=True)
+    assert 80_000 < len(text) < 150_000  # Chromium's: 146 kB
+    sections = negotiate(parse_offer(text, Limits()), EVERYTHING).sections
+    assert sections[0].codecs[0].name == "vp8"
+    assert len(sections[0].codecs) == 5
+    assert len(read_answer(answer_to(text)).streams) == 33

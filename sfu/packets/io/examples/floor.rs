@@ -1,0 +1,308 @@
+//! What no forwarder on this machine can go below: protecting each packet for each subscriber,
+//! and handing them to the kernel in the best way that it has. Nothing is received, planned,
+//! rewritten, counted or kept.
+//!
+//!     floor SUBSCRIBERS SECONDS
+//!
+//! Frames of nine packets, 30 a second, as `load` publishes them; the receiving sockets stand
+//! in a second process that drains them without offload, again as in `load`. Prints a line of
+//! JSON: nanoseconds of this thread's CPU a packet, for protecting alone and for protecting
+//! and sending in each way.
+
+#[cfg(target_os = "linux")]
+fn main() -> std::io::Result<()> {
+    linux::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    eprintln!("floor measures what Linux offers");
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io::{self, BufRead, BufReader, Read, Write};
+    use std::mem::zeroed;
+    use std::net::{Ipv4Addr, UdpSocket};
+    use std::os::fd::AsRawFd;
+    use std::process::{Child, Command, Stdio};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use mio::{Events, Interest, Poll, Token};
+    use sfu_proto::command::SrtpProfile;
+    use sfu_proto::srtp::SrtpSender;
+
+    const FRAME_INTERVAL: Duration = Duration::from_nanos(33_333_333);
+    const PACKETS: usize = 9;
+    /// Fixed header and three extensions, which stay clear, as `load` and the server write them.
+    const HEADER: usize = 28;
+    const PAYLOAD: usize = 1133;
+    const TAG: usize = 16;
+    const DATAGRAM: usize = HEADER + PAYLOAD + TAG;
+    /// Messages a call, as in the server.
+    const MESSAGES: usize = 64;
+
+    #[derive(Clone, Copy)]
+    enum Way {
+        /// Protected, and not sent.
+        Nothing,
+        /// A call for each packet.
+        Send,
+        /// One call for many packets: the best where packets come one by one.
+        Many,
+        /// One call for many frames, which the kernel cuts: the best where frames come whole.
+        Runs,
+    }
+
+    pub(super) fn main() -> io::Result<()> {
+        let arguments: Vec<String> = std::env::args().skip(1).collect();
+        match &arguments[..] {
+            [word, count] if word == "sink" => sink(number(count)?),
+            [subscribers, seconds] => measure(number(subscribers)?, number(seconds)?),
+            _ => Err(invalid("floor SUBSCRIBERS SECONDS")),
+        }
+    }
+
+    fn invalid(error: impl ToString) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, error.to_string())
+    }
+
+    fn number(text: &str) -> io::Result<usize> {
+        text.parse().map_err(invalid)
+    }
+
+    /// Prints the ports of so many sockets and drains them until standard input ends.
+    fn sink(count: usize) -> io::Result<()> {
+        let mut poll = Poll::new()?;
+        let mut sockets = Vec::with_capacity(count);
+        for token in 0..count {
+            let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+            println!("{}", socket.local_addr()?.port());
+            socket.set_nonblocking(true)?;
+            let mut socket = mio::net::UdpSocket::from_std(socket);
+            poll.registry()
+                .register(&mut socket, Token(token), Interest::READABLE)?;
+            sockets.push(socket);
+        }
+        io::stdout().flush()?;
+        let ended = thread::spawn(|| io::stdin().read_to_end(&mut Vec::new()));
+        let (mut events, mut buffer) = (Events::with_capacity(256), [0; 2048]);
+        while !ended.is_finished() {
+            poll.poll(&mut events, Some(Duration::from_millis(100)))?;
+            for event in &events {
+                while sockets[event.token().0].recv(&mut buffer).is_ok() {}
+            }
+        }
+        Ok(())
+    }
+
+    fn measure(subscribers: usize, seconds: usize) -> io::Result<()> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .args(["sink", &subscribers.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let result = run_all(&mut child, subscribers, seconds);
+        drop(child.stdin.take());
+        child.wait()?;
+        println!("{}", result?);
+        Ok(())
+    }
+
+    fn run_all(child: &mut Child, subscribers: usize, seconds: usize) -> io::Result<String> {
+        let output = child.stdout.take().ok_or_else(|| invalid("no output"))?;
+        let ports = BufReader::new(output).lines().take(subscribers);
+        let addresses = ports
+            .map(|port| Ok(address(port?.parse().map_err(invalid)?)))
+            .collect::<io::Result<Vec<_>>>()?;
+        let mut floor = Floor::new(addresses)?;
+        let frames = seconds * 30;
+        let [protect, send, many, runs] = [Way::Nothing, Way::Send, Way::Many, Way::Runs]
+            .map(|way| floor.nanoseconds(way, frames));
+        Ok(format!(
+            "{{\"subscribers\": {subscribers}, \"protect\": {:.0}, \"send\": {:.0}, \
+             \"sendmmsg\": {:.0}, \"segmented\": {:.0}}}",
+            protect?, send?, many?, runs?
+        ))
+    }
+
+    fn address(port: u16) -> libc::sockaddr_in {
+        // SAFETY: a zeroed sockaddr_in is valid.
+        let mut address: libc::sockaddr_in = unsafe { zeroed() };
+        address.sin_family = libc::AF_INET as libc::sa_family_t;
+        address.sin_port = port.to_be();
+        address.sin_addr.s_addr = u32::from(Ipv4Addr::LOCALHOST).to_be();
+        address
+    }
+
+    /// A cmsghdr with UDP_SEGMENT, as `CMSG_SPACE(2)` lays it out.
+    #[repr(C, align(8))]
+    struct Control([u8; 24]);
+
+    impl Control {
+        fn new() -> Self {
+            let mut bytes = [0; 24];
+            bytes[..8].copy_from_slice(&18usize.to_ne_bytes());
+            bytes[8..12].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
+            bytes[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
+            bytes[16..18].copy_from_slice(&(DATAGRAM as u16).to_ne_bytes());
+            Self(bytes)
+        }
+    }
+
+    struct Floor {
+        socket: UdpSocket,
+        addresses: Vec<libc::sockaddr_in>,
+        senders: Vec<SrtpSender>,
+        arena: Vec<u8>,
+        control: Control,
+        sequence: u64,
+    }
+
+    impl Floor {
+        fn new(addresses: Vec<libc::sockaddr_in>) -> io::Result<Self> {
+            let keys = (0..addresses.len()).map(|index| [index as u8; 16]);
+            let senders = keys
+                .map(|key| SrtpSender::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]))
+                .collect::<Result<_, _>>()
+                .map_err(invalid)?;
+            Ok(Self {
+                socket: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?,
+                addresses,
+                senders,
+                arena: Vec::new(),
+                control: Control::new(),
+                sequence: 0,
+            })
+        }
+
+        fn nanoseconds(&mut self, way: Way, frames: usize) -> io::Result<f64> {
+            let (start, began) = (Instant::now(), cpu_time());
+            for frame in 0..frames as u32 {
+                let due = start + FRAME_INTERVAL * frame;
+                thread::sleep(due.saturating_duration_since(Instant::now()));
+                self.frame(way)?;
+            }
+            let packets = frames * PACKETS * self.addresses.len();
+            Ok((cpu_time() - began).as_nanos() as f64 / packets as f64)
+        }
+
+        /// As the server does it: packets protected into one arena, sent when enough are there.
+        fn frame(&mut self, way: Way) -> io::Result<()> {
+            let batch = match way {
+                Way::Many => MESSAGES / PACKETS,
+                _ => MESSAGES,
+            };
+            for first in (0..self.addresses.len()).step_by(batch) {
+                let last = (first + batch).min(self.addresses.len());
+                self.arena.clear();
+                for subscriber in first..last {
+                    self.protect(subscriber)?;
+                }
+                match way {
+                    Way::Nothing => {}
+                    Way::Send => self.send_each(first)?,
+                    Way::Many => self.send_messages(first, last, PACKETS)?,
+                    Way::Runs => self.send_messages(first, last, 1)?,
+                }
+            }
+            self.sequence += PACKETS as u64;
+            Ok(())
+        }
+
+        fn protect(&mut self, subscriber: usize) -> io::Result<()> {
+            for packet in 0..PACKETS as u64 {
+                let (start, number) = (self.arena.len(), self.sequence + packet);
+                self.arena.extend_from_slice(&[0x90, 96]);
+                self.arena.extend_from_slice(&(number as u16).to_be_bytes());
+                self.arena.resize(start + HEADER + PAYLOAD, 0x5a);
+                let roll_over = (number >> 16) as u32;
+                self.senders[subscriber]
+                    .protect_rtp(&mut self.arena, start, HEADER, roll_over)
+                    .map_err(invalid)?;
+            }
+            Ok(())
+        }
+
+        fn send_each(&self, first: usize) -> io::Result<()> {
+            for (index, datagram) in self.arena.chunks(DATAGRAM).enumerate() {
+                let address = &self.addresses[first + index / PACKETS];
+                // SAFETY: the kernel reads a datagram and an address of ours, with their lengths.
+                let result = unsafe {
+                    libc::sendto(
+                        self.socket.as_raw_fd(),
+                        datagram.as_ptr().cast(),
+                        datagram.len(),
+                        0,
+                        std::ptr::from_ref(address).cast(),
+                        size_of_val(address) as libc::socklen_t,
+                    )
+                };
+                if result < 0 {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        }
+
+        /// `each` messages a subscriber: all its packets one by one, or one run of them.
+        fn send_messages(&mut self, first: usize, last: usize, each: usize) -> io::Result<()> {
+            let size = PACKETS / each * DATAGRAM;
+            let mut slices: Vec<libc::iovec> = self
+                .arena
+                .chunks(size)
+                .map(|data| libc::iovec {
+                    iov_base: data.as_ptr().cast_mut().cast(),
+                    iov_len: data.len(),
+                })
+                .collect();
+            let subscribers = (first..last).flat_map(|index| std::iter::repeat_n(index, each));
+            let mut headers: Vec<libc::mmsghdr> = slices
+                .iter_mut()
+                .zip(subscribers)
+                .map(|(slice, subscriber)| {
+                    // SAFETY: a zeroed mmsghdr is valid: null pointers with zero lengths.
+                    let mut header: libc::mmsghdr = unsafe { zeroed() };
+                    let address = &raw const self.addresses[subscriber];
+                    header.msg_hdr.msg_name = address.cast_mut().cast();
+                    header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as _;
+                    header.msg_hdr.msg_iov = slice;
+                    header.msg_hdr.msg_iovlen = 1;
+                    if each == 1 {
+                        let control = self.control.0.as_ptr();
+                        header.msg_hdr.msg_control = control.cast_mut().cast();
+                        header.msg_hdr.msg_controllen = self.control.0.len() as _;
+                    }
+                    header
+                })
+                .collect();
+            let mut sent = 0;
+            while sent < headers.len() {
+                let rest = &mut headers[sent..];
+                // SAFETY: each header points at a slice, an address and a control buffer of
+                // ours that outlive the call, with their true lengths; the kernel reads them.
+                let result = unsafe {
+                    libc::sendmmsg(
+                        self.socket.as_raw_fd(),
+                        rest.as_mut_ptr(),
+                        rest.len() as libc::c_uint,
+                        0,
+                    )
+                };
+                sent += usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
+            }
+            Ok(())
+        }
+    }
+
+    fn cpu_time() -> Duration {
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
+        // SAFETY: the kernel fills a timespec of ours.
+        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
+}
