@@ -76,10 +76,16 @@ class Peer:
 
 class Driver:
     def __init__(
-        self, url: str, generator: Generator, *, token: str | None = None, offers_are_full: bool = False
+        self,
+        url: str,
+        generator: Generator,
+        *,
+        token: str | None = None,
+        offers_are_full: bool = False,
+        takes_runs: bool = False,
     ) -> None:
-        """`offers_are_full`: with all the codecs that a browser lists."""
-        self._offers_are_full = offers_are_full
+        """`offers_are_full`: with all the codecs that a browser lists; `takes_runs`: see the generator."""
+        self._offers_are_full, self._takes_runs = offers_are_full, takes_runs
         self.url = url.rstrip("/")
         self.generator = generator
         self._token = token
@@ -149,7 +155,7 @@ class Driver:
             await participant.close()
             raise
         answered_after_s = time.monotonic() - asked_at
-        joining.enter(answer, self.url, timed=timed)
+        joining.enter(answer, self.url, timed=timed, takes_runs=self._takes_runs)
         self._participants[joining.number] = participant
         return Peer(number=joining.number, answered_after_s=answered_after_s, participant=participant)
 
@@ -181,7 +187,7 @@ class Driver:
                 raise JoinRefused(f"{response.status} {text[:200]}")
             session_url = str(response.url.join(_location(response)))
         answered_after_s = time.monotonic() - asked_at
-        joining.enter(text, self.url, timed=timed)
+        joining.enter(text, self.url, timed=timed, takes_runs=self._takes_runs)
         return Peer(number=joining.number, answered_after_s=answered_after_s, session_url=session_url)
 
 
@@ -220,7 +226,7 @@ class Joining:
             is_full=is_full,
         )
 
-    def enter(self, answer_text: str, url: str, *, timed: bool = False) -> Answer:
+    def enter(self, answer_text: str, url: str, *, timed: bool = False, takes_runs: bool = False) -> Answer:
         """The answer is there: the peer begins to check."""
         answer = read_answer(answer_text)
         session = Session(
@@ -237,7 +243,7 @@ class Joining:
             video=self._video if self._camera else None,
             audio=self._audio if self._microphone else None,
         )
-        self._generator.add_peer(self.number, session, has_timestamps=timed)
+        self._generator.add_peer(self.number, session, has_timestamps=timed, takes_runs=takes_runs)
         return answer
 
     def _ssrc(self, place: int) -> int:

@@ -4,7 +4,7 @@
 
 The peers are native (`loadtest/native`): ICE, DTLS, SRTP, receiver reports, NACK and transport-wide feedback each
 100 ms, no decoding. They take no joined datagrams, so the kernel's work of cutting the server's runs is on the
-server's account, as it is with a network card that cannot. CPU is that of the server process with all its threads,
+server's account, as it is with a network card that cannot (`--runs`: they do). CPU is that of the server process with all its threads,
 by the scheduler's count; packets are those that came to the receivers. `delay` is from the sending of a frame's
 last packet to its completion at a receiver (for sound: of a packet), by the kernel's time stamps at a sample of
 the receivers.
@@ -36,6 +36,14 @@ class Scenario:
     name: str
     join: Callable[[Driver, int], Awaitable[list[Peer]]]
     slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    seconds: float
+    threads: int
+    takes_runs: bool
+    server_options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +123,18 @@ SCENARIOS = (
 
 
 @asynccontextmanager
-async def loaded(server: RunningServer, threads: int) -> AsyncIterator[Driver]:
-    generator = Generator(threads=threads)
+async def loaded(server: RunningServer, bench: Bench) -> AsyncIterator[Driver]:
+    generator = Generator(threads=bench.threads)
     try:
-        async with Driver(server.url, generator) as driver:
+        async with Driver(server.url, generator, takes_runs=bench.takes_runs) as driver:
             yield driver
     finally:
         generator.close()
 
 
-async def measure(scenario: Scenario, count: int, seconds: float, threads: int) -> Result:
-    loop = asyncio.get_running_loop()
-    async with running_server(*LIMITS) as server, loaded(server, threads) as driver:
+async def measure(scenario: Scenario, count: int, bench: Bench) -> Result:
+    loop, seconds, threads = asyncio.get_running_loop(), bench.seconds, bench.threads
+    async with running_server(*bench.server_options) as server, loaded(server, bench) as driver:
         memory, began = process.resident(server.pid), loop.time()
         peers = await scenario.join(driver, count)
         await flowing(driver.generator, peers)
@@ -209,11 +217,19 @@ async def main() -> None:
     parser.add_argument("--slots", type=int, nargs="+", help="instead of each scenario's own")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--threads", type=int, default=1, help="that drive the peers")
+    parser.add_argument(
+        "--runs", action="store_true", help="peers take runs uncut, as behind a card that cuts them"
+    )
+    parser.add_argument(
+        "--server", nargs="+", default=[], metavar="OPTION", help="of `sfu serve`: key=value …"
+    )
     options = parser.parse_args()
+    more = [part for option in options.server for part in f"--{option}".split("=", 1)]
+    bench = Bench(options.seconds, options.threads, options.runs, (*LIMITS, *more))
     print(HEAD, flush=True)
     for scenario in (each for each in SCENARIOS if each.name in options.only):
         for count in options.slots or scenario.slots:
-            print(row(await measure(scenario, count, options.seconds, options.threads)), flush=True)
+            print(row(await measure(scenario, count, bench)), flush=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ use crate::histogram::Histogram;
 use crate::peer::{DtlsConfig, IceConfig, Measures, PeerConfig, PeerState};
 use crate::publish::{AudioConfig, LayerConfig, PublisherConfig, VideoConfig};
 use crate::receive::{StreamConfig, StreamCounts};
+use crate::system::SocketOptions;
 use crate::time::{Nanos, SECOND};
 use crate::worker::PeerView;
 
@@ -102,9 +103,18 @@ impl Generator {
         self.0.reserve()
     }
 
-    #[pyo3(signature = (peer, session, *, has_timestamps=false))]
-    fn add_peer(&self, peer: u32, session: Session, has_timestamps: bool) -> PyResult<()> {
-        let config = session.into_config(has_timestamps)?;
+    #[pyo3(signature = (peer, session, *, has_timestamps=false, takes_runs=false))]
+    fn add_peer(
+        &self,
+        peer: u32,
+        session: Session,
+        has_timestamps: bool,
+        takes_runs: bool,
+    ) -> PyResult<()> {
+        let config = session.into_config(SocketOptions {
+            has_timestamps,
+            takes_runs,
+        })?;
         self.0.add(peer, config).map_err(PyRuntimeError::new_err)
     }
 
@@ -147,7 +157,7 @@ impl Generator {
 }
 
 impl Session {
-    fn into_config(self, has_timestamps: bool) -> PyResult<PeerConfig> {
+    fn into_config(self, socket: SocketOptions) -> PyResult<PeerConfig> {
         let address: IpAddr = self
             .candidate
             .address
@@ -181,7 +191,7 @@ impl Session {
                 video: self.video.map(Video::into_config).transpose()?,
                 audio: self.audio.map(Audio::into_config),
             },
-            has_timestamps,
+            socket,
         })
     }
 }

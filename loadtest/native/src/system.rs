@@ -4,13 +4,15 @@ use std::io;
 use std::mem::zeroed;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::slice::ChunksMut;
 
 use crate::time::{Nanos, SECOND};
 
 /// Datagrams a call: a frame to one peer, and then some.
 const MESSAGES: usize = 32;
-/// More than any datagram that fits an Ethernet frame.
-const DATAGRAM: usize = 2048;
+/// The most that the kernel joins into one (UDP_GRO), and some lines of cache, so that the
+/// buffers' beginnings do not all fall onto the same few.
+const DATAGRAM: usize = 65_536 + 17 * 64;
 /// A second of 2.5 Mbit/s as the kernel accounts for it, so that what is lost is not lost here.
 const RECEIVE_BUFFER: libc::c_int = 1 << 20;
 const EVENTS: usize = 256;
@@ -42,13 +44,20 @@ fn checked(result: libc::c_int) -> io::Result<usize> {
     usize::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SocketOptions {
+    /// The kernel tells when each datagram came in.
+    pub(crate) has_timestamps: bool,
+    /// The kernel hands over runs as they were sent, and need not cut them.
+    pub(crate) takes_runs: bool,
+}
+
 /// One peer's 5-tuple.
 #[derive(Debug)]
 pub(crate) struct Socket(UdpSocket);
 
 impl Socket {
-    /// With `has_timestamps` the kernel tells when each datagram came in.
-    pub(crate) fn open(remote: SocketAddr, has_timestamps: bool) -> io::Result<Self> {
+    pub(crate) fn open(remote: SocketAddr, options: SocketOptions) -> io::Result<Self> {
         let any: SocketAddr = match remote {
             SocketAddr::V4(_) => ([0; 4], 0).into(),
             SocketAddr::V6(_) => ([0; 16], 0).into(),
@@ -57,11 +66,15 @@ impl Socket {
         socket.connect(remote)?;
         socket.set_nonblocking(true)?;
         // Beyond the system's limit where we may, up to it otherwise.
-        if set(&socket, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER).is_err() {
-            set(&socket, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
+        let level = libc::SOL_SOCKET;
+        if set(&socket, level, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER).is_err() {
+            set(&socket, level, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
         }
-        if has_timestamps {
-            set(&socket, libc::SO_TIMESTAMPNS, 1)?;
+        if options.has_timestamps {
+            set(&socket, level, libc::SO_TIMESTAMPNS, 1)?;
+        }
+        if options.takes_runs {
+            set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1)?;
         }
         Ok(Self(socket))
     }
@@ -90,12 +103,17 @@ impl Socket {
     }
 }
 
-fn set(socket: &UdpSocket, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+fn set(
+    socket: &UdpSocket,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the kernel reads a c_int of ours, with its true length.
     let result = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
-            libc::SOL_SOCKET,
+            level,
             option,
             (&raw const value).cast(),
             size_of_val(&value) as libc::socklen_t,
@@ -104,13 +122,47 @@ fn set(socket: &UdpSocket, option: libc::c_int, value: libc::c_int) -> io::Resul
     checked(result).map(drop)
 }
 
-/// Room for one `SCM_TIMESTAMPNS` message: a cmsghdr and a timespec.
+/// Room for what the kernel says of a datagram: a time stamp and the length of a run's parts,
+/// each behind a cmsghdr.
 #[derive(Clone, Copy)]
 #[repr(C, align(8))]
 struct Control([u8; Control::LEN]);
 
 impl Control {
-    const LEN: usize = 32;
+    const LEN: usize = 64;
+
+    /// When the datagram came by the wall clock, and the length of the parts of a run.
+    fn read(&self, length: usize) -> (Option<Nanos>, Option<usize>) {
+        const HEADER: usize = size_of::<libc::cmsghdr>();
+        let (mut came_at, mut part) = (None, None);
+        let mut rest = &self.0[..length.min(Self::LEN)];
+        while let Some((head, _)) = rest.split_first_chunk::<HEADER>() {
+            let size = usize::from_ne_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|at| head[at]));
+            let level = i32::from_ne_bytes([8, 9, 10, 11].map(|at| head[at]));
+            let kind = i32::from_ne_bytes([12, 13, 14, 15].map(|at| head[at]));
+            let Some(data) = rest.get(HEADER..size) else {
+                break;
+            };
+            match (level, kind) {
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => came_at = timestamp(data),
+                (libc::SOL_UDP, libc::UDP_GRO) => {
+                    part = data
+                        .first_chunk()
+                        .map(|data| i32::from_ne_bytes(*data) as usize);
+                }
+                _ => {}
+            }
+            rest = rest.get(size.next_multiple_of(8)..).unwrap_or_default();
+        }
+        (came_at, part)
+    }
+}
+
+fn timestamp(data: &[u8]) -> Option<Nanos> {
+    let (seconds, rest) = data.split_first_chunk()?;
+    let seconds = i64::from_ne_bytes(*seconds) as Nanos;
+    let nanos = i64::from_ne_bytes(*rest.first_chunk()?) as Nanos;
+    Some(seconds * SECOND + nanos)
 }
 
 /// Buffers for one recvmmsg, made once.
@@ -173,31 +225,23 @@ impl Inbox {
         }
     }
 
-    /// The datagram and, where the socket has time stamps, when it came in by the wall clock.
-    pub(crate) fn take(&mut self, index: usize) -> (&mut [u8], Option<Nanos>) {
+    pub(crate) fn take(&mut self, index: usize) -> Taken<'_> {
         let header = &mut self.headers[index];
         let length = (header.msg_len as usize).min(DATAGRAM);
-        let has_control = header.msg_hdr.msg_controllen == Control::LEN;
+        let (came_at, part) = self.controls[index].read(header.msg_hdr.msg_controllen);
         header.msg_hdr.msg_controllen = Control::LEN as _;
-        let came_at = has_control
-            .then(|| timestamp(&self.controls[index]))
-            .flatten();
-        (&mut self.buffers[index][..length], came_at)
+        Taken {
+            datagrams: self.buffers[index][..length].chunks_mut(part.unwrap_or(length).max(1)),
+            came_at,
+        }
     }
 }
 
-fn timestamp(control: &Control) -> Option<Nanos> {
-    const HEADER: usize = size_of::<libc::cmsghdr>();
-    let number = |at: usize| -> Option<i64> {
-        Some(i64::from_ne_bytes(
-            *control.0.get(at..)?.first_chunk::<8>()?,
-        ))
-    };
-    let kind = i32::from_ne_bytes(*control.0.get(HEADER - 4..)?.first_chunk()?);
-    let level = i32::from_ne_bytes(*control.0.get(HEADER - 8..)?.first_chunk()?);
-    let is_ours = (level, kind) == (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS);
-    let (seconds, nanos) = (number(HEADER)?, number(HEADER + 8)?);
-    is_ours.then_some(seconds as Nanos * SECOND + nanos as Nanos)
+/// One datagram, or a run of them.
+pub(crate) struct Taken<'a> {
+    pub(crate) datagrams: ChunksMut<'a, u8>,
+    /// By the wall clock, where the socket has time stamps.
+    pub(crate) came_at: Option<Nanos>,
 }
 
 /// epoll over all sockets of a worker, and an eventfd that wakes it.
@@ -291,5 +335,55 @@ impl Waker {
         let mut count = [0u8; 8];
         // SAFETY: the kernel writes eight bytes into an array of eight.
         unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_says_of_a_run_is_read() {
+        let mut control = Control([0; Control::LEN]);
+        let mut write =
+            |at: usize, bytes: &[u8]| control.0[at..at + bytes.len()].copy_from_slice(bytes);
+        write(0, &32usize.to_ne_bytes());
+        write(8, &libc::SOL_SOCKET.to_ne_bytes());
+        write(12, &libc::SCM_TIMESTAMPNS.to_ne_bytes());
+        write(16, &7i64.to_ne_bytes());
+        write(24, &5i64.to_ne_bytes());
+        write(32, &20usize.to_ne_bytes());
+        write(40, &libc::SOL_UDP.to_ne_bytes());
+        write(44, &libc::UDP_GRO.to_ne_bytes());
+        write(48, &1177i32.to_ne_bytes());
+        assert_eq!(control.read(56), (Some(7 * SECOND + 5), Some(1177)));
+        assert_eq!(control.read(32), (Some(7 * SECOND + 5), None));
+        assert_eq!(control.read(0), (None, None));
+    }
+
+    #[test]
+    fn datagrams_arrive_with_their_time() {
+        let server = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let options = SocketOptions {
+            has_timestamps: true,
+            takes_runs: true,
+        };
+        let socket = Socket::open(server.local_addr().unwrap(), options).unwrap();
+        let before = realtime();
+        socket.send(b"hello").unwrap();
+        let mut buffer = [0; 16];
+        let (_, peer) = server.recv_from(&mut buffer).unwrap();
+        server.send_to(b"one", peer).unwrap();
+        server.send_to(b"two", peer).unwrap();
+        let mut inbox = Inbox::new();
+        assert_eq!(inbox.receive(&socket).unwrap(), 2);
+        for (index, expected) in [b"one", b"two"].into_iter().enumerate() {
+            let mut taken = inbox.take(index);
+            assert_eq!(taken.datagrams.next().unwrap(), expected);
+            assert!(taken.datagrams.next().is_none());
+            assert!(taken.came_at.unwrap() >= before);
+        }
+        assert_eq!(inbox.receive(&socket).unwrap(), 0);
+        assert_eq!(socket.drops(), 0);
     }
 }

@@ -139,10 +139,10 @@ impl Worker {
     }
 
     fn add(&mut self, number: u32, config: PeerConfig) {
-        let has_timestamps = config.has_timestamps;
+        let options = config.socket;
         let index = self.seats.len();
         // A peer without socket shows in the snapshot as one that is not there.
-        let Ok(socket) = Socket::open(config.remote, has_timestamps) else {
+        let Ok(socket) = Socket::open(config.remote, options) else {
             return;
         };
         if self.poller.add(&socket, index as u64).is_err() {
@@ -155,7 +155,7 @@ impl Worker {
             socket,
             peer,
             timer_at: NEVER,
-            has_timestamps,
+            has_timestamps: options.has_timestamps,
         }));
         self.with_peer(index, |peer, context| peer.handle_timeout(context));
     }
@@ -217,12 +217,15 @@ impl Worker {
             measures: &mut self.measures,
         };
         for message in 0..count {
-            let (data, stamped_at) = self.inbox.take(message);
-            let came_at = stamped_at.map_or(now, |at| self.epoch.at_unix(at).min(now));
+            let taken = self.inbox.take(message);
+            let came_at = taken.came_at.map(|at| self.epoch.at_unix(at).min(now));
+            let came_at = came_at.unwrap_or(now);
             if seat.has_timestamps {
                 context.measures.reading_late.record(now - came_at);
             }
-            seat.peer.handle_datagram(&mut context, came_at, data);
+            for datagram in taken.datagrams {
+                seat.peer.handle_datagram(&mut context, came_at, datagram);
+            }
         }
         self.settle(index);
         Ok(())

@@ -20,6 +20,7 @@ use crate::histogram::Histogram;
 use crate::outbox::Outbox;
 use crate::publish::{Publisher, PublisherConfig};
 use crate::receive::{ReceiveCounts, Receiver, StreamConfig};
+use crate::system::SocketOptions;
 use crate::time::{Epoch, NEVER, Nanos};
 use dtls::{Dtls, Keys};
 use ice::Ice;
@@ -33,8 +34,7 @@ pub(crate) struct PeerConfig {
     pub(crate) extensions: ExtensionMap,
     pub(crate) streams: Vec<StreamConfig>,
     pub(crate) publisher: PublisherConfig,
-    /// The kernel says when datagrams came, so that our own lateness is not on their account.
-    pub(crate) has_timestamps: bool,
+    pub(crate) socket: SocketOptions,
 }
 
 /// What all peers of a worker add to.

@@ -1,7 +1,9 @@
 //! Measures what forwarding one packet costs without the socket: one camera of 2.5 Mbit/s
 //! in frames of nine packets, shown by 1 to 1000 slots, each of its own subscriber.
 //!
-//!     cargo run --release -p sfu-proto --example forward
+//!     cargo run --release -p sfu-proto --example forward [SLOTS FRAMES]
+//!
+//! With a number of slots and of frames it runs that alone, for `tests/bench/instructions.py`.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -24,15 +26,23 @@ const EXTENSIONS: &[(u8, Extension)] = &[
 ];
 
 fn main() {
+    let numbers: Vec<u64> = std::env::args()
+        .skip(1)
+        .filter_map(|argument| argument.parse().ok())
+        .collect();
     println!("profile slots packets ns_per_packet packets_per_run");
+    if let [slots, frames] = numbers[..] {
+        return measure(SrtpProfile::AeadAes128Gcm, slots, frames);
+    }
     for profile in [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmHmacSha1_80] {
         for slots in [1, 10, 100, 1000] {
-            measure(profile, slots);
+            let frames = (200_000 / slots / FRAME.len() as u64).clamp(3, 2000);
+            measure(profile, slots, frames);
         }
     }
 }
 
-fn measure(profile: SrtpProfile, slots: u64) {
+fn measure(profile: SrtpProfile, slots: u64, frames: u64) {
     let start = Instant::now();
     let mut router = Router::new(RouterConfig::new(start, Duration::from_secs(1), 1));
     for number in 0..=slots {
@@ -51,7 +61,6 @@ fn measure(profile: SrtpProfile, slots: u64) {
             },
         );
     }
-    let frames = (200_000 / slots / FRAME.len() as u64).clamp(3, 2000);
     let (key, salt) = secret(profile, 0x80, 0);
     let publisher = SrtpSender::new(profile, &key, &salt).expect("lengths of the profile");
     let mut out = TransmitBatch::default();
