@@ -62,6 +62,26 @@ fn a_nack_is_answered_on_the_rtx_stream_with_the_unpadded_original() {
 }
 
 #[test]
+fn what_one_nack_asks_for_leaves_as_one_run() {
+    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let frame = camera.frame(true, &[1000, 995, 1000, 700, 998, 640]);
+    world.send(&publisher, &frame);
+    let got = world.receive_rtp(&mut subscriber);
+    let numbers: Vec<_> = got.iter().map(|rtp| rtp.header.sequence_number).collect();
+    world.runs.clear();
+    world.send_rtcp(&mut subscriber, &nack(1, &numbers));
+    assert_eq!(world.runs, [4, 2], "a shorter one ends a run");
+    let again = world.receive_rtp(&mut subscriber);
+    assert_eq!(again.len(), 6);
+    for (again, first) in again.iter().zip(&got) {
+        let original = (first.header.sequence_number, &first.payload[..]);
+        assert_eq!(split_rtx(&again.payload), Some(original));
+    }
+    let is_padded: Vec<_> = again.iter().map(|rtp| rtp.header.has_padding).collect();
+    assert_eq!(is_padded, [false, true, false, false, false, false]);
+}
+
+#[test]
 fn a_nack_from_before_a_switch_brings_what_was_sent_then() {
     let (mut world, publisher, mut subscriber, mut camera) = shown();
     let other = world.peer();

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use crate::limits::{RUN_BYTES, RUN_PADDING, RUN_SEGMENTS};
+use crate::transmit::{Path, TransmitBatch};
 
 /// A datagram as the plan sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,25 @@ pub(crate) fn next_run(pieces: impl Fn(usize) -> Option<Piece>, from: usize) -> 
         pieces: from..end,
         segment_size: largest,
     })
+}
+
+/// How much smaller a datagram of `size` is than those of the batch's last run, if it may
+/// stand behind them.
+pub(crate) fn gap_to_last(
+    out: &TransmitBatch,
+    path: Path,
+    class: u8,
+    size: usize,
+) -> Option<usize> {
+    let last = out.transmits.last()?;
+    let segment_size = usize::from(last.segment_size);
+    let len = last.len as usize;
+    let is_behind =
+        last.path == path && last.dscp == class && last.start as usize + len == out.arena.len();
+    let is_even = len.is_multiple_of(segment_size);
+    let fits = len / segment_size < RUN_SEGMENTS && len + segment_size <= RUN_BYTES;
+    let gap = segment_size.checked_sub(size)?;
+    (is_behind && is_even && fits).then_some(gap)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Egress;
 use super::blocks::Extras;
+use super::run::gap_to_last;
 use super::sender::Sender;
 use super::walk::{Outgoing, Retransmission, marker};
 use crate::codecs;
@@ -11,7 +12,9 @@ use crate::command::Codec;
 use crate::drop::DropReason;
 use crate::handover::{Burst, Packet};
 use crate::ids::TransportId;
+use crate::limits::RUN_PADDING;
 use crate::rtp::FIXED_HEADER;
+use crate::srtp::SrtpSender;
 use crate::transmit::{Transmit, TransmitBatch};
 
 /// The fields of a fixed header without CSRCs (RFC 3550 §5.1).
@@ -118,9 +121,16 @@ impl Egress {
             }
             None => again.numbers.sequence,
         };
+        let payload_len = again.burst.payload(packet).len() + if rtx.is_some() { 2 } else { 0 };
+        let overhead = sender.srtp.as_ref().map_or(0, SrtpSender::overhead);
+        let size = FIXED_HEADER + usize::from(block.len) + payload_len + overhead;
+        // What one NACK asked for leaves as one run, where sizes allow it.
+        let gap = gap_to_last(out, path, slot.dscp(), size);
+        let padding = gap.filter(|&gap| rtx.is_some() && gap <= RUN_PADDING);
+        let padding = padding.unwrap_or(0);
         let header = HeaderFields {
             has_extension: block.len > 0,
-            has_padding: false,
+            has_padding: padding > 0,
             marker: marker(packet, &again.numbers, slot.is_audio()),
             payload_type,
             sequence,
@@ -159,9 +169,18 @@ impl Egress {
             numbers.picture_id,
             numbers.tl0_picture_index,
         );
+        pad(arena, padding);
         seal(sender, arena, start, header_len, sequence);
         slot.counters.retransmitted += 1;
-        push_single(sender, out, start, path, slot.dscp());
+        match out.transmits.last_mut().filter(|_| gap.is_some()) {
+            Some(run) => {
+                let len = out.arena.len() - start;
+                run.len += len as u32;
+                sender.packets += 1;
+                sender.bytes += len as u64;
+            }
+            None => push_single(sender, out, start, path, slot.dscp()),
+        }
         Ok(())
     }
 
