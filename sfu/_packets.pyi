@@ -60,8 +60,8 @@ class Plane:
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
-        Port 0 chooses a free one, the same for all of ``bind``. One worker serves all today,
-        whatever ``workers`` says; more will share the subscribers. ``publisher_bitrate_bps`` is what one
+        Port 0 chooses a free one, the same for all of ``bind``. The first worker receives for all; the
+        subscribers are shared out among all ``workers``, 64 at most. ``publisher_bitrate_bps`` is what one
         publisher may send in all: it is told so, and the video of one that sends far more is dropped.
         ``frame_hold_s``: how long video waits at most for the end of its frame, so that it leaves in one
         piece; 0 for not at all. ``join_s``: how long audio waits for whatever else leaves then. Neither
@@ -180,7 +180,7 @@ class TransportLost:
     @property
     def transport(self) -> int: ...
     @property
-    def reason(self) -> Literal["consent_expired", "never_connected"]: ...
+    def reason(self) -> Literal["consent_expired", "never_connected", "worker_failed"]: ...
 
 @final
 class DtlsReceived:
@@ -242,6 +242,16 @@ class SpeakingChanged:
     @property
     def speaking(self) -> bool: ...
 
+@final
+class WorkerFailed:
+    """One of several workers has died; its transports are lost, the others go on."""
+
+    __match_args__ = ("worker", "reason")
+    @property
+    def worker(self) -> int: ...
+    @property
+    def reason(self) -> str: ...
+
 Event = (
     TransportConnected
     | TransportMoved
@@ -253,6 +263,7 @@ Event = (
     | AudioPositionsChanged
     | DominantSpeakerChanged
     | SpeakingChanged
+    | WorkerFailed
 )
 
 # -- snapshot: fields as in packets/proto/src/snapshot.rs --------------------------------------
@@ -274,7 +285,10 @@ class Snapshot:
     def events_dropped(self) -> int: ...
     @property
     def worker_cpu_s(self) -> float:
-        """CPU time of the worker thread since its start."""
+        """CPU time of all workers' threads since their start."""
+    @property
+    def workers_cpu_s(self) -> list[float]:
+        """The same worker by worker, without those that have died; the first receives."""
     @property
     def transports(self) -> list[TransportSnapshot]: ...
     @property

@@ -35,7 +35,13 @@ class MediaConfig:
         minimum=0,
         maximum=15,
     )
-    workers: int = setting(1, "Threads that move packets.", name="workers", minimum=1, maximum=64)
+    workers: int = setting(
+        1,
+        "Threads that move packets; the subscribers are shared out among them.",
+        name="workers",
+        minimum=1,
+        maximum=64,
+    )
 
     def __post_init__(self) -> None:
         for flag, addresses in (("--media-hosts", self.hosts), ("--public-address", self.public_address)):

@@ -23,6 +23,8 @@ class PlaneEvents(Protocol):
 
     def layers_changed(self, source: int, layers: Sequence[int]) -> None: ...
 
+    def worker_failed(self, worker: int, reason: str) -> None: ...
+
 
 def tell(listener: Callable[..., None], *arguments: object) -> None:
     """Call a listener; what it breaks stays with it."""
@@ -55,6 +57,7 @@ class Dispatcher:
             "AudioPositionsChanged": self._positions,
             "DominantSpeakerChanged": self._dominant,
             "SpeakingChanged": self._speaking,
+            "WorkerFailed": self._worker_failed,
         }
 
     def handle(self, event: _packets.Event) -> None:
@@ -108,3 +111,6 @@ class Dispatcher:
         listener = None if room is None else self._inventory.rooms.get(room)
         if listener is not None:
             tell(listener.on_speaking, event.source, event.speaking)
+
+    def _worker_failed(self, event: _packets.WorkerFailed) -> None:
+        self._plane.worker_failed(event.worker, event.reason)

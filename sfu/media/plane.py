@@ -76,6 +76,7 @@ class MediaPlane:
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
+        self._failed_workers: set[int] = set()
 
     def attach(self) -> None:
         """Begin to listen to the packet path."""
@@ -271,7 +272,9 @@ class MediaPlane:
         )
 
     async def probe(self) -> ProbeResult:
-        """A real ICE, DTLS and RTP round trip through the media port."""
+        """A real ICE, DTLS and RTP round trip through the media port, if all workers live."""
+        if self._failed_workers:
+            return ProbeResult("workers")
         return await self._probe.run()
 
     @property
@@ -304,6 +307,11 @@ class MediaPlane:
     def transport_lost(self, transport: int, reason: LostReason) -> None:
         self._handshakes.close(transport)
         self._lose(transport, reason)
+
+    def worker_failed(self, worker: int, reason: str) -> None:
+        """The others go on; whoever it served is told that the transport is lost."""
+        log.error("a packet worker has died", worker=worker, reason=reason)
+        self._failed_workers.add(worker)
 
     def layers_changed(self, source: int, layers: Sequence[int]) -> None:
         self._showing.layers_changed(source, layers)

@@ -16,7 +16,7 @@ from sfu.sdp import CodecName, ExtensionName, MediaKind
 Setup = Literal["active", "passive", "actpass"]
 LocalSetup = Literal["active", "passive"]
 Extensions = Sequence[tuple[int, ExtensionName]]
-LostReason = handshakes.LostReason | Literal["consent_expired", "never_connected"]
+LostReason = handshakes.LostReason | Literal["consent_expired", "never_connected", "worker_failed"]
 
 
 @dataclass(frozen=True, slots=True)

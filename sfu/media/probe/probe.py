@@ -29,7 +29,8 @@ log = get_logger(__name__)
 
 DEADLINE_S = 3.0
 
-Stage = Literal["open", "ice", "dtls", "rtp"]
+Stage = Literal["workers", "open", "ice", "dtls", "rtp"]
+"""`workers`: one of several has died, and a probe would be served by another."""
 
 
 @dataclass(frozen=True, slots=True)

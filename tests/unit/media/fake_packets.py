@@ -69,6 +69,12 @@ class SpeakingChanged:
     speaking: bool
 
 
+@dataclass(frozen=True)
+class WorkerFailed:
+    worker: int
+    reason: str
+
+
 @dataclass
 class FakeSnapshot:
     datagrams_received: int = 0
@@ -78,6 +84,7 @@ class FakeSnapshot:
     drops: dict[str, int] = field(default_factory=dict)
     events_dropped: int = 0
     worker_cpu_s: float = 0.0
+    workers_cpu_s: list[float] = field(default_factory=lambda: [0.0])
     transports: list[Any] = field(default_factory=list)
     sources: list[Any] = field(default_factory=list)
     slots: list[Any] = field(default_factory=list)

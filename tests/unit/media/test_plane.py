@@ -142,6 +142,17 @@ async def test_the_death_of_the_packet_path_is_told_once_and_leaves_the_loop_alo
     assert plane.has_failed
 
 
+async def test_a_dead_worker_fails_the_probe_and_loses_only_its_transports(plane, packets, browser) -> None:
+    await browser.connect()
+    packets.emit(fake.WorkerFailed(1, "it panicked"))
+    packets.emit(fake.TransportLost(browser.transport.id, "worker_failed"))
+    await until(lambda: ("on_lost", "worker_failed") in browser.heard)
+    probed = await plane.probe()
+    assert not probed.ok
+    assert "workers" in probed.detail
+    assert not plane.has_failed
+
+
 async def test_a_goodbye_loses_the_transport_once(packets, browser) -> None:
     await browser.connect()
     browser.leave()

@@ -107,9 +107,12 @@ def test_what_cannot_be_bound_is_a_value_error(bind: list[tuple[str, int]], opti
         Plane(bind, **options)
 
 
-def test_more_workers_are_accepted() -> None:
-    plane = Plane([("127.0.0.1", 0)], workers=4)
-    assert plane.snapshot().datagrams_received == 0
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_as_many_workers_as_asked_for(workers: int) -> None:
+    plane = Plane([("127.0.0.1", 0)], workers=workers)
+    snapshot = plane.snapshot()
+    assert len(snapshot.workers_cpu_s) == workers
+    assert snapshot.worker_cpu_s == pytest.approx(sum(snapshot.workers_cpu_s))
     plane.close()
 
 

@@ -22,6 +22,7 @@ const FRAME_INTERVAL: Duration = Duration::from_nanos(33_333_333);
 const PACKETS_A_FRAME: u32 = 9;
 const PAYLOAD: usize = 1113;
 const FRAMES_A_KEYFRAME: u32 = 30;
+const FLOOD_INTERVAL: Duration = Duration::from_millis(1);
 /// Opus at 40 kbit/s.
 const AUDIO_INTERVAL: Duration = Duration::from_millis(20);
 const AUDIO_PAYLOAD: usize = 100;
@@ -48,7 +49,7 @@ fn main() -> io::Result<()> {
     let (Some(server), Some(subscribers), Some(pattern)) =
         (arguments.next(), arguments.next(), arguments.next())
     else {
-        return Err(invalid("load SERVER SUBSCRIBERS bursts|spread|audio"));
+        return Err(invalid("load SERVER SUBSCRIBERS bursts|spread|audio|flood"));
     };
     let server: SocketAddr = server.parse().map_err(invalid)?;
     let subscribers: u64 = subscribers.parse().map_err(invalid)?;
@@ -65,7 +66,7 @@ fn main() -> io::Result<()> {
     let has_ended = Arc::new(AtomicBool::new(false));
     let sink = thread::spawn({
         let has_ended = Arc::clone(&has_ended);
-        move || Sink::new(sockets, start)?.drain(&has_ended)
+        move || Sink::new(sockets, start)?.drain(pattern.readers, &has_ended)
     });
     let sent = Publisher::new(publisher, start, pattern)?.publish(&is_over)?;
     has_ended.store(true, Ordering::Relaxed);
@@ -81,6 +82,8 @@ struct Pattern {
     interval: Duration,
     packets: u32,
     gap: Duration,
+    /// Subscribers that are read from. The others' sockets are full soon, and drop.
+    readers: usize,
 }
 
 impl Pattern {
@@ -90,6 +93,7 @@ impl Pattern {
             interval: FRAME_INTERVAL,
             packets: PACKETS_A_FRAME,
             gap: Duration::ZERO,
+            readers: usize::MAX,
         };
         match name {
             "bursts" => Ok(frames),
@@ -103,7 +107,13 @@ impl Pattern {
                 packets: 1,
                 ..frames
             }),
-            _ => Err(invalid("the pattern is bursts, spread or audio")),
+            // More than a server can forward, while receiving costs next to nothing.
+            "flood" => Ok(Self {
+                interval: FLOOD_INTERVAL,
+                readers: 1,
+                ..frames
+            }),
+            _ => Err(invalid("the pattern is bursts, spread, audio or flood")),
         }
     }
 }
@@ -344,9 +354,10 @@ impl Sink {
         })
     }
 
-    fn drain(mut self, has_ended: &AtomicBool) -> io::Result<Got> {
+    fn drain(mut self, readers: usize, has_ended: &AtomicBool) -> io::Result<Got> {
         let mut poll = Poll::new()?;
-        for (index, socket) in self.sockets.iter_mut().enumerate() {
+        let sockets = self.sockets.iter_mut().take(readers);
+        for (index, socket) in sockets.enumerate() {
             poll.registry()
                 .register(socket, Token(index), Interest::READABLE)?;
         }

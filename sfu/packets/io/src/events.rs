@@ -51,8 +51,8 @@ struct Shared {
     failure: OnceLock<String>,
 }
 
-/// The worker's end.
-#[derive(Debug)]
+/// A worker's end. Workers share the queue and its bound; DTLS comes through one of them.
+#[derive(Clone, Debug)]
 pub(crate) struct EventSender {
     queue: Sender<Envelope>,
     shared: Arc<Shared>,
@@ -128,7 +128,16 @@ impl EventSender {
         self.shared.signal();
     }
 
-    /// Tells the reader that the worker has died of `reason`.
+    /// Tells the reader that one of several workers has died: also where the queue is full.
+    pub(crate) fn lose_worker(&self, worker: usize, reason: String) {
+        let event = Event::WorkerFailed { worker, reason };
+        self.shared.length.fetch_add(1, Ordering::AcqRel);
+        let waiting = None;
+        let _ = self.queue.send(Envelope { event, waiting });
+        self.shared.signal();
+    }
+
+    /// Tells the reader that the packet path has died of `reason`.
     pub(crate) fn fail(&self, reason: String) {
         let _ = self.shared.failure.set(reason);
         self.shared.signal();

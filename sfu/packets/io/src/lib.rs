@@ -1,14 +1,17 @@
-//! Sockets, segmentation offload, the worker thread and its timers; knows no RTP field.
+//! Sockets, segmentation offload, the worker threads and their timers; knows no RTP field.
 //!
 //! Start reading at [`Plane`] (what the control side holds) and `worker` (the loop that owns
-//! the router). Datagrams flow from `receive` through the router into `egress`; commands come
-//! down through `orders`, events go up through `events`. What differs between systems sits in
+//! the router, or a part of it). Datagrams flow from `receive` through the router into
+//! `egress`; commands come down through `orders`, events go up through `events`. Of several
+//! workers the first receives and hands over to the others (`shards`, over `links`). What differs between systems sits in
 //! `linux` (recvmmsg, sendmmsg, UDP_GRO, UDP_SEGMENT, packet info, epoll) and `portable`
 //! (one call a datagram), which offer the same names; only `linux` holds `unsafe` code.
 
 mod bind;
+mod doorbell;
 mod egress;
 mod events;
+mod links;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 mod linux;
 mod machine;
@@ -16,6 +19,7 @@ mod orders;
 mod plane;
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod portable;
+mod shards;
 mod worker;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]

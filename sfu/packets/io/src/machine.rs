@@ -1,4 +1,5 @@
-//! What the worker asks of the router, so that its own tests can put a scripted one in place.
+//! What a worker asks of the packet path, whole or in part; its own tests put a scripted one
+//! in place.
 
 use std::time::Instant;
 
@@ -12,6 +13,17 @@ use sfu_proto::transmit::{Datagram, TransmitBatch};
 pub(crate) trait Machine: Send + 'static {
     fn handle_datagrams(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]);
     fn handle_command(&mut self, now: Instant, command: Command);
+    /// Takes some of what other workers have handed over; true while more is waiting.
+    fn take_handed(&mut self, _now: Instant) -> bool {
+        false
+    }
+    fn has_handed(&self) -> bool {
+        false
+    }
+    /// Nobody will hand over anything more.
+    fn is_abandoned(&self) -> bool {
+        false
+    }
     fn handle_timeout(&mut self, now: Instant);
     fn poll_timeout(&self) -> Option<Instant>;
     /// Fills `batch`; true while more is waiting.

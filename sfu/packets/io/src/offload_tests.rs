@@ -233,9 +233,15 @@ fn a_datagram_larger_than_the_buffer_is_counted_and_the_next_is_not_harmed() {
     let address = bound.local;
     let (orders, order_receiver) = orders::channel(16).expect("a wake");
     let (event_sender, _events) = events::channel(16).expect("a wake");
-    let worker = Worker::new(Echo::default(), vec![bound], order_receiver, event_sender)
-        .expect("a poller")
-        .with_receiver(Receiver::with_buffer(100));
+    let worker = Worker::new(
+        0,
+        Echo::default(),
+        vec![bound],
+        order_receiver,
+        event_sender,
+    )
+    .expect("a poller")
+    .with_receiver(Receiver::with_buffer(100));
     let running = thread::spawn(move || worker.run());
     let peer = peer("127.0.0.1:0");
     peer.send_to(&[1; 101], address).expect("send");
@@ -246,7 +252,7 @@ fn a_datagram_larger_than_the_buffer_is_counted_and_the_next_is_not_harmed() {
     let (answer, answered) = mpsc::sync_channel(1);
     orders.send(Order::Snapshot(answer)).expect("room");
     let snapshot = answered.recv_timeout(PATIENCE).expect("a snapshot");
-    assert!(snapshot.router.drops.contains(&(DropReason::Truncated, 1)));
+    assert!(snapshot.part.drops.contains(&(DropReason::Truncated, 1)));
     orders.stop();
     running.join().expect("no panic");
 }

@@ -1,7 +1,7 @@
 //! What the control side asks of the worker: a bounded queue and a wake-up.
 //!
-//! Any thread sends, the worker receives; neither ever waits for a lock of the other. One
-//! wake-up is written however many orders arrive before the worker looks.
+//! Any thread sends, the worker receives; neither ever waits for a lock of the other. The
+//! worker's bell is here as well: other workers ring it too ([`crate::links`]).
 
 use std::io;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
 
 use sfu_proto::command::Command;
 
-use crate::plane::PlaneSnapshot;
-use crate::system::Wake;
+use crate::doorbell::Doorbell;
+use crate::plane::WorkerSnapshot;
 
 #[derive(Debug)]
 pub(crate) enum Order {
     Command(Command),
     /// The answer goes nowhere, without harm, if the asker has given up.
-    Snapshot(SyncSender<PlaneSnapshot>),
+    Snapshot(SyncSender<WorkerSnapshot>),
 }
 
 #[derive(Debug)]
@@ -32,9 +32,8 @@ pub(crate) enum SendError {
 struct Shared {
     waiting: AtomicUsize,
     capacity: usize,
-    is_woken: AtomicBool,
     is_stopping: AtomicBool,
-    wake: Wake,
+    bell: Arc<Doorbell>,
 }
 
 #[derive(Debug)]
@@ -55,9 +54,8 @@ pub(crate) fn channel(capacity: usize) -> io::Result<(OrderSender, OrderReceiver
     let shared = Arc::new(Shared {
         waiting: AtomicUsize::new(0),
         capacity,
-        is_woken: AtomicBool::new(false),
         is_stopping: AtomicBool::new(false),
-        wake: Wake::new()?,
+        bell: Arc::new(Doorbell::new()?),
     });
     Ok((
         OrderSender {
@@ -84,27 +82,29 @@ impl OrderSender {
         if self.queue.send(order).is_err() {
             return Err(SendError::Gone);
         }
-        self.shared.notify();
+        self.shared.bell.ring();
         Ok(())
+    }
+
+    pub(crate) fn bell(&self) -> &Arc<Doorbell> {
+        &self.shared.bell
     }
 
     /// Asks the worker to carry out what is queued, and end.
     pub(crate) fn stop(&self) {
         self.shared.is_stopping.store(true, Ordering::Release);
-        self.shared.notify();
+        self.shared.bell.ring();
     }
 }
 
 impl OrderReceiver {
-    pub(crate) fn wake(&self) -> &Wake {
-        &self.shared.wake
+    pub(crate) fn bell(&self) -> &Arc<Doorbell> {
+        &self.shared.bell
     }
 
-    /// Call before taking orders: whoever sends after this wakes the worker again.
-    pub(crate) fn clear_wake(&self) {
-        self.shared.wake.clear();
-        // A swap, not a store: it must see what the last sender queued before it set the flag.
-        self.shared.is_woken.swap(false, Ordering::SeqCst);
+    /// Something is queued, or is about to be.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.shared.waiting.load(Ordering::Acquire) > 0
     }
 
     pub(crate) fn is_stopping(&self) -> bool {
@@ -115,14 +115,6 @@ impl OrderReceiver {
         let order = self.queue.try_recv().ok()?;
         self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
         Some(order)
-    }
-}
-
-impl Shared {
-    fn notify(&self) {
-        if !self.is_woken.swap(true, Ordering::SeqCst) {
-            self.wake.notify();
-        }
     }
 }
 

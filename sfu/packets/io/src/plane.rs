@@ -1,23 +1,30 @@
-//! What the control side holds: the bound sockets and the worker that serves them.
+//! What the control side holds: the bound sockets and the workers that serve them.
 //!
 //! Any thread may call any method; only `command` on a full queue, `snapshot` and `close` wait.
+//! All commands go to the first worker, which passes them on, so that they reach a subscriber
+//! in order with what happens on the wire.
 
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use sfu_proto::command::Command;
 use sfu_proto::event::Event;
+use sfu_proto::handover::ShardSet;
 use sfu_proto::router::{HoldConfig, Router, RouterConfig};
 use sfu_proto::snapshot::Snapshot;
 
-use crate::bind::{BindError, bind_all};
-use crate::events::{self, EventReceiver};
+use crate::bind::{BindError, BoundSocket, bind_all};
+use crate::doorbell::Doorbell;
+use crate::events::{self, EventReceiver, EventSender};
+use crate::links::link;
 use crate::machine::Machine;
-use crate::orders::{self, Order, OrderSender, SendError};
+use crate::orders::{self, Order, OrderReceiver, OrderSender, SendError};
+use crate::shards::{Hub, Shard};
 use crate::system::Fd;
 use crate::worker::Worker;
 
@@ -34,7 +41,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct PlaneConfig {
     pub addresses: Vec<SocketAddr>,
-    /// Accepted for the day when egress is sharded by subscriber; one worker serves all today.
+    /// Threads among which the subscribers are shared out; the first receives for all.
     pub workers: usize,
     /// Events that wait to be drained; more are lost and counted.
     pub event_capacity: usize,
@@ -43,12 +50,20 @@ pub struct PlaneConfig {
     pub hold: HoldConfig,
 }
 
-/// The router's counters, and what they cost.
+/// The packet path's counters, and what they cost.
 #[derive(Clone, Debug)]
 pub struct PlaneSnapshot {
     pub router: Snapshot,
-    /// CPU time of the worker's thread since its start.
-    pub worker_cpu: Duration,
+    /// CPU time of each living worker's thread since its start.
+    pub workers_cpu: Vec<Duration>,
+}
+
+/// One worker's part.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerSnapshot {
+    pub(crate) worker: usize,
+    pub(crate) part: Snapshot,
+    pub(crate) cpu: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +72,7 @@ pub enum CommandError {
     Stuck,
 }
 
-/// The worker has died; it says of what.
+/// The first worker has died; it says of what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DrainError(pub String);
 
@@ -65,20 +80,21 @@ pub struct DrainError(pub String);
 pub enum SnapshotError {
     TimedOut,
     Closed,
-    /// The worker has died; it says of what.
+    /// The first worker has died; it says of what.
     Failed(String),
 }
 
-/// The worker did not end in time; its thread is left to itself.
+/// A worker did not end in time; its thread is left to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseError;
 
 #[derive(Debug)]
 pub struct Plane {
     local_addresses: Vec<SocketAddr>,
-    orders: OrderSender,
+    /// To each worker; the first takes the commands.
+    orders: Vec<OrderSender>,
     events: EventReceiver,
-    thread: Mutex<Option<RunningWorker>>,
+    threads: Mutex<Vec<RunningWorker>>,
 }
 
 #[derive(Debug)]
@@ -89,7 +105,7 @@ struct RunningWorker {
 }
 
 impl Plane {
-    /// Binds every address and starts the worker.
+    /// Binds every address and starts the workers.
     pub fn bind(config: &PlaneConfig) -> Result<Self, BindError> {
         let start_unix = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -100,31 +116,40 @@ impl Plane {
             event_capacity: config.event_capacity,
             publisher_bitrate_bps: config.publisher_bitrate_bps,
             hold: config.hold,
+            shards: config.workers.clamp(1, ShardSet::MOST),
             ..RouterConfig::new(Instant::now(), start_unix, seed)
         };
-        Self::start(config, Router::new(router))
+        match router.shards {
+            1 => Self::start(config, Router::new(router)),
+            _ => Self::start_sharded(config, &router),
+        }
     }
 
+    /// One worker that serves all.
     pub(crate) fn start(config: &PlaneConfig, machine: impl Machine) -> Result<Self, BindError> {
-        let sockets = bind_all(&config.addresses)?;
-        let local_addresses = sockets.iter().map(|bound| bound.local).collect();
-        let (orders, order_receiver) = orders::channel(ORDER_CAPACITY)?;
-        let (event_sender, events) = events::channel(config.event_capacity)?;
-        let worker = Worker::new(machine, sockets, order_receiver, event_sender)?;
-        let (ending, ended) = mpsc::channel();
-        let handle = thread::Builder::new()
-            .name("packets".into())
-            .spawn(move || {
-                worker.run();
-                drop::<mpsc::Sender<()>>(ending);
-            })?;
-        let thread = Mutex::new(Some(RunningWorker { handle, ended }));
-        Ok(Self {
-            local_addresses,
-            orders,
-            events,
-            thread,
-        })
+        let mut plane = Starting::new(config, 1)?;
+        plane.spawn(machine)?;
+        Ok(plane.finish())
+    }
+
+    fn start_sharded(config: &PlaneConfig, router: &RouterConfig) -> Result<Self, BindError> {
+        let mut plane = Starting::new(config, router.shards)?;
+        let (receive, shards) = router.build();
+        let mut shards = shards.into_iter();
+        let own = shards.next().expect("there is at least one shard");
+        let (links, machines): (Vec<_>, Vec<_>) = shards
+            .enumerate()
+            .map(|(index, side)| {
+                let shard = index + 1;
+                let (link, inbox) = link(shard, plane.bell(0), plane.bell(shard));
+                (link, Shard::new(side, inbox))
+            })
+            .unzip();
+        plane.spawn(Hub::new(receive, own, links))?;
+        for machine in machines {
+            plane.spawn(machine)?;
+        }
+        Ok(plane.finish())
     }
 
     pub fn local_addresses(&self) -> &[SocketAddr] {
@@ -141,7 +166,7 @@ impl Plane {
         let deadline = Instant::now() + COMMAND_PATIENCE;
         let mut order = Order::Command(command);
         loop {
-            match self.orders.send(order) {
+            match self.orders[0].send(order) {
                 Ok(()) | Err(SendError::Gone) => return Ok(()),
                 Err(SendError::Full(_)) if Instant::now() >= deadline => {
                     return Err(CommandError::Stuck);
@@ -161,40 +186,66 @@ impl Plane {
         }
     }
 
+    /// Asks all workers at once; each answers between two turns and waits for nobody.
     pub fn snapshot(&self, timeout: Duration) -> Result<PlaneSnapshot, SnapshotError> {
-        let (answer, answered) = mpsc::sync_channel(1);
-        match self.orders.send(Order::Snapshot(answer)) {
-            Ok(()) => {}
-            Err(SendError::Full(_)) => return Err(SnapshotError::TimedOut),
-            Err(SendError::Gone) => return Err(self.ending()),
-        }
-        match answered.recv_timeout(timeout) {
-            Ok(mut snapshot) => {
-                snapshot.router.events_dropped += self.events.dropped();
-                Ok(snapshot)
+        let deadline = Instant::now() + timeout;
+        let (answer, answers) = mpsc::sync_channel(self.orders.len());
+        for orders in &self.orders {
+            match orders.send(Order::Snapshot(answer.clone())) {
+                // One that has died is missing in the answer; the first, by which all live,
+                // is told of below.
+                Ok(()) | Err(SendError::Gone) => {}
+                Err(SendError::Full(_)) => return Err(SnapshotError::TimedOut),
             }
-            Err(RecvTimeoutError::Timeout) => Err(SnapshotError::TimedOut),
-            Err(RecvTimeoutError::Disconnected) => Err(self.ending()),
         }
+        drop(answer);
+        let mut parts = Vec::with_capacity(self.orders.len());
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match answers.recv_timeout(left) {
+                Ok(part) => parts.push(part),
+                Err(RecvTimeoutError::Timeout) => return Err(SnapshotError::TimedOut),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        self.merge(parts).ok_or_else(|| self.ending())
     }
 
-    /// Lets the worker carry out what is queued, ends it, closes the sockets.
+    fn merge(&self, mut parts: Vec<WorkerSnapshot>) -> Option<PlaneSnapshot> {
+        parts.sort_by_key(|part| part.worker);
+        let workers_cpu = parts.iter().map(|part| part.cpu).collect();
+        let mut parts = parts.into_iter();
+        let first = parts.next().filter(|part| part.worker == 0)?;
+        let mut router = first.part;
+        parts.for_each(|part| router.absorb(part.part));
+        router.events_dropped += self.events.dropped();
+        Some(PlaneSnapshot {
+            router,
+            workers_cpu,
+        })
+    }
+
+    /// Lets the workers carry out what is queued, ends them, closes the sockets.
     pub fn close(&self) -> Result<(), CloseError> {
         self.close_within(CLOSE_PATIENCE)
     }
 
     fn close_within(&self, patience: Duration) -> Result<(), CloseError> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(worker) = thread.take() else {
-            return Ok(());
-        };
-        self.orders.stop();
-        if worker.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-            return Err(CloseError);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let deadline = Instant::now() + patience;
+        let mut result = Ok(());
+        // In order: what the first has handed over is carried out by the others.
+        for (worker, orders) in threads.drain(..).zip(&self.orders) {
+            orders.stop();
+            let left = deadline.saturating_duration_since(Instant::now());
+            if worker.ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+                result = Err(CloseError);
+            } else {
+                // A panic was caught in the worker and told through the events.
+                let _ = worker.handle.join();
+            }
         }
-        // A panic was caught in the worker and told through the events.
-        let _ = worker.handle.join();
-        Ok(())
+        result
     }
 
     fn ending(&self) -> SnapshotError {
@@ -203,6 +254,64 @@ impl Plane {
             .map_or(SnapshotError::Closed, |reason| {
                 SnapshotError::Failed(reason.to_owned())
             })
+    }
+}
+
+/// A plane whose workers are about to run.
+struct Starting {
+    plane: Plane,
+    sockets: Vec<Arc<BoundSocket>>,
+    /// Of the workers to come.
+    receivers: std::vec::IntoIter<OrderReceiver>,
+    sender: EventSender,
+}
+
+impl Starting {
+    fn new(config: &PlaneConfig, workers: usize) -> Result<Self, BindError> {
+        let sockets = bind_all(&config.addresses)?;
+        let channels = (0..workers).map(|_| orders::channel(ORDER_CAPACITY));
+        let channels = channels.collect::<io::Result<Vec<_>>>()?;
+        let (orders, receivers): (Vec<_>, Vec<_>) = channels.into_iter().unzip();
+        let (sender, events) = events::channel(config.event_capacity)?;
+        let plane = Plane {
+            local_addresses: sockets.iter().map(|bound| bound.local).collect(),
+            orders,
+            events,
+            threads: Mutex::default(),
+        };
+        Ok(Self {
+            plane,
+            sockets,
+            receivers: receivers.into_iter(),
+            sender,
+        })
+    }
+
+    fn bell(&self, worker: usize) -> Arc<Doorbell> {
+        Arc::clone(self.plane.orders[worker].bell())
+    }
+
+    /// Starts the next worker. If one cannot be, dropping the plane ends those before it.
+    fn spawn(&mut self, machine: impl Machine) -> io::Result<()> {
+        let threads = self.plane.threads.get_mut();
+        let threads = threads.unwrap_or_else(PoisonError::into_inner);
+        let index = threads.len();
+        let orders = self.receivers.next().expect("as many as workers");
+        let (sockets, events) = (self.sockets.clone(), self.sender.clone());
+        let worker = Worker::new(index, machine, sockets, orders, events)?;
+        let (ending, ended) = mpsc::channel();
+        let handle = thread::Builder::new()
+            .name(format!("packets-{index}"))
+            .spawn(move || {
+                worker.run();
+                drop::<mpsc::Sender<()>>(ending);
+            })?;
+        threads.push(RunningWorker { handle, ended });
+        Ok(())
+    }
+
+    fn finish(self) -> Plane {
+        self.plane
     }
 }
 

@@ -306,7 +306,7 @@ fn a_panic_is_told_by_drain_and_snapshot() {
     );
     wait_until("the end", || {
         let order = Order::Command(Command::RemoveRoom { room: RoomId(1) });
-        matches!(plane.orders.send(order), Err(SendError::Gone))
+        matches!(plane.orders[0].send(order), Err(SendError::Gone))
     });
     assert_eq!(
         plane.snapshot(PATIENCE).expect_err("dead"),
@@ -317,6 +317,126 @@ fn a_panic_is_told_by_drain_and_snapshot() {
         Ok(())
     );
     assert_eq!(plane.close(), Ok(()));
+}
+
+/// Of a worker beside the first: told to panic, or to sleep, by others.
+#[derive(Default)]
+struct Remote {
+    echo: Echo,
+    orders: Arc<AtomicU64>,
+}
+
+const PANIC: u64 = 1;
+const SLEEP: u64 = 2;
+
+impl Machine for Remote {
+    fn handle_datagrams(&mut self, _now: Instant, _datagrams: &mut [Datagram<'_>]) {
+        unreachable!("it has no socket to receive from");
+    }
+
+    fn handle_command(&mut self, _now: Instant, _command: Command) {
+        unreachable!("commands go to the first worker");
+    }
+
+    fn take_handed(&mut self, _now: Instant) -> bool {
+        match self.orders.swap(0, Ordering::SeqCst) {
+            PANIC => panic!("told to"),
+            SLEEP => thread::sleep(Duration::from_millis(500)),
+            _ => {}
+        }
+        false
+    }
+
+    fn has_handed(&self) -> bool {
+        self.orders.load(Ordering::SeqCst) != 0
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.echo.handle_timeout(now);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.echo.poll_timeout()
+    }
+
+    fn poll_transmits(&mut self, now: Instant, batch: &mut TransmitBatch) -> bool {
+        self.echo.poll_transmits(now, batch)
+    }
+
+    fn poll_event(&mut self) -> Option<Event> {
+        self.echo.poll_event()
+    }
+
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        self.echo.snapshot(now)
+    }
+
+    fn count_drops(&mut self, reason: DropReason, packets: u64) {
+        self.echo.count_drops(reason, packets);
+    }
+}
+
+/// Two workers, and how to order the second about.
+fn two_workers() -> (Plane, impl Fn(u64)) {
+    let orders = Arc::new(AtomicU64::new(0));
+    let remote = Remote {
+        orders: Arc::clone(&orders),
+        ..Remote::default()
+    };
+    let mut plane = Starting::new(&config(&["127.0.0.1:0"]), 2).expect("bind");
+    let bell = plane.bell(1);
+    plane.spawn(Echo::default()).expect("a thread");
+    plane.spawn(remote).expect("a thread");
+    let order = move |order| {
+        orders.store(order, Ordering::SeqCst);
+        bell.ring();
+    };
+    (plane.finish(), order)
+}
+
+#[test]
+fn a_panic_of_one_worker_is_told_and_the_others_go_on() {
+    let (plane, order) = two_workers();
+    let snapshot = plane.snapshot(PATIENCE).expect("both answer");
+    assert_eq!(snapshot.workers_cpu.len(), 2);
+    order(PANIC);
+    wait_until("the failure", || plane.events.wake().is_set());
+    let events = plane.drain(10).expect("the first lives");
+    assert!(
+        matches!(&events[..], [Event::WorkerFailed { worker: 1, reason }] if reason.contains("told to")),
+        "{events:?}"
+    );
+    assert_echo_from("127.0.0.1", &plane, &peer("127.0.0.1:0"));
+    wait_until("the end", || {
+        let snapshot = plane.snapshot(PATIENCE).expect("the first answers");
+        snapshot.workers_cpu.len() == 1
+    });
+    assert_eq!(plane.close(), Ok(()));
+}
+
+#[test]
+fn a_worker_that_sleeps_holds_no_other() {
+    let (plane, order) = two_workers();
+    order(SLEEP);
+    assert_echo_from("127.0.0.1", &plane, &peer("127.0.0.1:0"));
+    assert!(plane.snapshot(PATIENCE).is_ok(), "it has come back");
+    assert_eq!(plane.close(), Ok(()));
+}
+
+#[test]
+fn workers_start_and_end_with_the_plane() {
+    for workers in [2, 5] {
+        let config = PlaneConfig {
+            workers,
+            ..config(&["127.0.0.1:0", "[::1]:0"])
+        };
+        let plane = Plane::bind(&config).expect("bind");
+        let address = plane.local_addresses()[0];
+        let snapshot = plane.snapshot(PATIENCE).expect("all answer");
+        assert_eq!(snapshot.workers_cpu.len(), workers);
+        assert_eq!(plane.close(), Ok(()));
+        UdpSocket::bind(address).expect("the port is free");
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The loop that owns the router: wait, obey, receive, expire, send, report, and again.
+//! The loop that owns the router, or a part of it: wait, obey, receive, take what others hand
+//! over, expire, send, report, and again.
 //!
 //! Each turn does a bounded part of each, so that no flood of datagrams keeps orders and
 //! timers waiting, and no flood of orders the datagrams.
@@ -17,7 +18,7 @@ use crate::egress::Egress;
 use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
 use crate::orders::{Order, OrderReceiver};
-use crate::plane::PlaneSnapshot;
+use crate::plane::WorkerSnapshot;
 use crate::system::{self, Poller, Receiver, SocketWire};
 
 /// Receive calls a socket and turn: some hundred datagrams, or some thousand in trains.
@@ -41,12 +42,15 @@ pub(crate) struct Worker<M> {
     machine: M,
     sockets: Vec<Arc<BoundSocket>>,
     poller: Poller,
-    receiver: Receiver,
+    /// Of the worker that receives.
+    receiver: Option<Receiver>,
     egresses: Vec<Egress<SocketWire>>,
     orders: OrderReceiver,
     events: EventSender,
     batch: TransmitBatch,
-    /// The last turn has left orders or datagrams behind.
+    /// Of several workers; the first receives.
+    index: usize,
+    /// The last turn has left something behind.
     is_behind: bool,
     /// Events that the control side has no room for yet.
     has_events: bool,
@@ -54,15 +58,17 @@ pub(crate) struct Worker<M> {
 
 impl<M: Machine> Worker<M> {
     pub(crate) fn new(
+        index: usize,
         machine: M,
         sockets: Vec<Arc<BoundSocket>>,
         orders: OrderReceiver,
         events: EventSender,
     ) -> io::Result<Self> {
+        let is_receiving = index == 0;
         Ok(Self {
             machine,
-            poller: Poller::new(&sockets, orders.wake())?,
-            receiver: Receiver::new(),
+            poller: Poller::new(&sockets, &orders.bell().alarm, is_receiving)?,
+            receiver: is_receiving.then(Receiver::new),
             egresses: sockets
                 .iter()
                 .map(|bound| Egress::new(SocketWire::new(Arc::clone(bound))))
@@ -71,6 +77,7 @@ impl<M: Machine> Worker<M> {
             orders,
             events,
             batch: TransmitBatch::default(),
+            index,
             is_behind: false,
             has_events: false,
         })
@@ -79,7 +86,10 @@ impl<M: Machine> Worker<M> {
     /// With smaller buffers even a datagram can be too large.
     #[cfg(all(test, target_os = "linux", not(feature = "portable")))]
     pub(crate) fn with_receiver(self, receiver: Receiver) -> Self {
-        Self { receiver, ..self }
+        Self {
+            receiver: Some(receiver),
+            ..self
+        }
     }
 
     /// Runs until told to stop. A panic or an error of the poller is told to the control side.
@@ -90,21 +100,26 @@ impl<M: Machine> Worker<M> {
         }));
         match result {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => self
-                .events
-                .fail(format!("the packet worker cannot wait: {error}")),
-            Err(panic) => self
-                .events
-                .fail(format!("the packet worker panicked: {}", message(&*panic))),
+            Ok(Err(error)) => self.fail(format!("the packet worker cannot wait: {error}")),
+            Err(panic) => self.fail(format!("the packet worker panicked: {}", message(&*panic))),
+        }
+    }
+
+    /// Without the worker that receives nobody goes on.
+    fn fail(&self, reason: String) {
+        match self.index {
+            0 => self.events.fail(reason),
+            index => self.events.lose_worker(index, reason),
         }
     }
 
     fn turn(&mut self) -> io::Result<bool> {
-        self.poller.wait(self.patience())?;
+        self.wait()?;
         self.is_behind = false;
         let is_stopping = self.orders.is_stopping();
         self.obey(is_stopping);
         self.receive();
+        self.take_handed(is_stopping);
         let now = Instant::now();
         if self
             .machine
@@ -115,12 +130,34 @@ impl<M: Machine> Worker<M> {
         }
         self.transmit(now)?;
         self.report();
-        Ok(!is_stopping)
+        Ok(!is_stopping && !self.machine.is_abandoned())
+    }
+
+    /// Sleeps until there is something to do. Whoever is awake is not rung for.
+    fn wait(&mut self) -> io::Result<()> {
+        let patience = self.patience();
+        if patience == Some(Duration::ZERO) {
+            self.poller.wait(patience)?;
+        } else {
+            let bell = Arc::clone(self.orders.bell());
+            bell.lie_down();
+            let has_work = self.has_work();
+            let result = self.poller.wait(match has_work {
+                true => Some(Duration::ZERO),
+                false => patience,
+            });
+            bell.get_up();
+            result?;
+        }
+        if self.poller.is_woken() {
+            self.orders.bell().alarm.clear();
+        }
+        Ok(())
     }
 
     /// How long there is nothing to do unless something comes.
     fn patience(&self) -> Option<Duration> {
-        if self.is_behind || self.orders.is_stopping() {
+        if self.is_behind {
             return Some(Duration::ZERO);
         }
         let deadline = self.machine.poll_timeout();
@@ -131,11 +168,15 @@ impl<M: Machine> Worker<M> {
         }
     }
 
+    fn has_work(&self) -> bool {
+        self.orders.is_waiting()
+            || self.orders.is_stopping()
+            || self.machine.has_handed()
+            || self.machine.is_abandoned()
+    }
+
     /// Carries out what the control side asked for; all of it before the end.
     fn obey(&mut self, is_stopping: bool) {
-        if self.poller.is_woken() {
-            self.orders.clear_wake();
-        }
         let mut obeyed = 0;
         while is_stopping || obeyed < ORDERS_A_TURN {
             let Some(order) = self.orders.take() else {
@@ -152,9 +193,10 @@ impl<M: Machine> Worker<M> {
         match order {
             Order::Command(command) => self.machine.handle_command(now, command),
             Order::Snapshot(answer) => {
-                let snapshot = PlaneSnapshot {
-                    router: self.machine.snapshot(now),
-                    worker_cpu: system::thread_cpu_time(),
+                let snapshot = WorkerSnapshot {
+                    worker: self.index,
+                    part: self.machine.snapshot(now),
+                    cpu: system::thread_cpu_time(),
                 };
                 // Who asked may have given up.
                 let _ = answer.try_send(snapshot);
@@ -177,6 +219,7 @@ impl<M: Machine> Worker<M> {
             sockets,
             ..
         } = self;
+        let Some(receiver) = receiver else { return };
         for _ in 0..RECEIVES_A_TURN {
             let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
                 machine.handle_datagrams(Instant::now(), datagrams);
@@ -196,6 +239,15 @@ impl<M: Machine> Worker<M> {
             }
         }
         self.is_behind = true;
+    }
+
+    /// What other workers have handed over; all of it before the end.
+    fn take_handed(&mut self, is_stopping: bool) {
+        let mut has_more = self.machine.take_handed(Instant::now());
+        while is_stopping && has_more {
+            has_more = self.machine.take_handed(Instant::now());
+        }
+        self.is_behind |= has_more;
     }
 
     fn transmit(&mut self, now: Instant) -> io::Result<()> {

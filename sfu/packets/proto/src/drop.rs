@@ -66,6 +66,8 @@ reasons! {
     NackOverBudget = "nack_over_budget",
     /// For a peer that is gone, or has nominated no way to it yet.
     NoPath = "no_path",
+    /// A worker has not kept up: it is not given a burst, or a report.
+    WorkerBehind = "worker_behind",
     /// The socket was full for longer than the send queue's bound.
     SendQueueFull = "send_queue_full",
     SendFailed = "send_failed",

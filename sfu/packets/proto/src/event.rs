@@ -11,6 +11,8 @@ pub enum LostReason {
     ConsentExpired,
     /// Never nominated within the deadline after [`crate::command::Command::AddTransport`].
     NeverConnected,
+    /// The worker that served it has died; another may serve its next transport.
+    WorkerFailed,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -67,4 +69,6 @@ pub enum Event {
     },
     /// Voice activity of one source, with hysteresis (about 200 ms on, 800 ms off).
     SpeakingChanged { source: SourceId, speaking: bool },
+    /// A worker has died of `reason` with the subscribers that it served; the others go on.
+    WorkerFailed { worker: usize, reason: String },
 }

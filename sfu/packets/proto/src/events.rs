@@ -72,7 +72,8 @@ fn topic(event: &Event) -> Option<Topic> {
     match *event {
         Event::TransportConnected { .. }
         | Event::TransportLost { .. }
-        | Event::DtlsReceived { .. } => None,
+        | Event::DtlsReceived { .. }
+        | Event::WorkerFailed { .. } => None,
         Event::TransportMoved { transport, .. } => Some(Topic::Address(transport)),
         Event::SourceLayersChanged { source, .. } => Some(Topic::Layers(source)),
         Event::SpeakingChanged { source, .. } => Some(Topic::Speaking(source)),

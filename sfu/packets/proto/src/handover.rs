@@ -4,6 +4,7 @@
 //! sharded by subscriber, over threads too, and each shard is fed with clones over a ring.
 //! Outside this crate they are [`Handed`], which says for which shards, and [`Asked`].
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ pub struct ShardSet(u64);
 impl ShardSet {
     pub const MOST: usize = 64;
     pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ALL: Self = Self(u64::MAX);
 
     pub(crate) fn one(shard: usize) -> Self {
         Self(1 << shard)
@@ -27,6 +29,21 @@ impl ShardSet {
     /// The first `count`, 1 to 64.
     pub(crate) fn first(count: usize) -> Self {
         Self(u64::MAX >> (Self::MOST - count))
+    }
+
+    pub(crate) fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn join(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) fn set(&mut self, shard: usize, is_in: bool) {
+        match is_in {
+            true => self.insert(shard),
+            false => self.remove(shard),
+        }
     }
 
     pub(crate) fn insert(&mut self, shard: usize) {
@@ -59,6 +76,23 @@ pub struct Handed {
 }
 
 impl Handed {
+    /// Packets of a burst; none of what is no burst.
+    pub fn packets(&self) -> usize {
+        match &self.down {
+            Down::Burst(burst) => burst.packets.len(),
+            _ => 0,
+        }
+    }
+
+    /// Media and reports, of which more will come: where a shard has no room for them they
+    /// may be left out, a burst as a whole, and the shard told by [`Missed`].
+    pub fn may_be_left_out(&self) -> bool {
+        matches!(
+            self.down,
+            Down::Burst(_) | Down::Control { .. } | Down::Reported { .. } | Down::LayerClock { .. }
+        )
+    }
+
     /// To each of its shards, the last of which gets the original.
     pub fn deal(self, mut give: impl FnMut(usize, Handed)) {
         let mut shards = self.to.iter();
@@ -70,6 +104,32 @@ impl Handed {
             shard = next;
         }
         give(shard, self);
+    }
+}
+
+/// Layers of which a shard was not given some packets, to be told to it before it is given
+/// more of them.
+#[derive(Debug, Default)]
+pub struct Missed(BTreeSet<LayerKey>);
+
+impl Missed {
+    pub fn note(&mut self, left_out: &Handed) {
+        if let Down::Burst(burst) = &left_out.down {
+            self.0.extend(burst.groups.iter().map(|group| group.layer));
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What to hand to the shard.
+    pub fn take(&mut self, shard: usize) -> Handed {
+        let layers = std::mem::take(&mut self.0);
+        Handed {
+            to: ShardSet::one(shard),
+            down: Down::Missed(layers.into_iter().collect()),
+        }
     }
 }
 
@@ -280,6 +340,8 @@ pub(crate) enum Down {
         transport: TransportId,
         report: Report,
     },
+    /// Packets of these layers were left out.
+    Missed(Vec<LayerKey>),
     /// Where the transport is reached; nowhere once consent is lost.
     Path {
         transport: TransportId,
@@ -338,6 +400,12 @@ pub(crate) enum ShardCommand {
 pub(crate) enum Up {
     /// A slot waits for one, to begin with it.
     KeyframeAwaited(LayerKey),
+    /// The layer's packets are for some slot of this shard, or for none.
+    Watched(LayerKey),
+    Unwatched(LayerKey),
+    /// Slots of this shard follow the room's audio positions, or none does any longer.
+    Followed(RoomId),
+    Unfollowed(RoomId),
     /// No slot waits any longer.
     KeyframeUnawaited(LayerKey),
     /// A viewer of this layer cannot go on without one.
@@ -367,7 +435,7 @@ impl ClockPoint {
 }
 
 /// The earlier of two deadlines, where there are any.
-pub(crate) fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+pub fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

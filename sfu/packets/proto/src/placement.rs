@@ -27,6 +27,8 @@ pub(crate) struct Placement {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Load {
+    /// Its worker has died.
+    is_closed: bool,
     slots: usize,
     transports: usize,
 }
@@ -43,6 +45,11 @@ impl Placement {
 
     fn all(&self) -> ShardSet {
         ShardSet::first(self.loads.len())
+    }
+
+    /// Those that there are.
+    pub(crate) fn among(&self, shards: ShardSet) -> ShardSet {
+        shards.both(self.all())
     }
 
     fn of_transport(&self, transport: TransportId) -> ShardSet {
@@ -94,6 +101,14 @@ impl Placement {
             self.transports.insert(transport, Place { shard, slots });
         }
         self.of_transport(transport)
+    }
+
+    /// No transport goes to the shard any more; those that it had.
+    pub(crate) fn close(&mut self, shard: usize) -> Vec<TransportId> {
+        self.loads[shard].is_closed = true;
+        let places = self.transports.iter();
+        let lost = places.filter(|(_, place)| place.shard == shard);
+        lost.map(|(&transport, _)| transport).collect()
     }
 
     fn remove_transport(&mut self, transport: TransportId) -> ShardSet {
@@ -203,6 +218,16 @@ mod tests {
         assert_eq!(follow(&mut placement, removal), []);
         assert_eq!(placement.loads, [Load::default(); 2]);
         assert!(placement.slots.is_empty());
+    }
+
+    #[test]
+    fn a_closed_shard_gets_nobody() {
+        let mut placement = Placement::new(2);
+        add(&mut placement, 1);
+        add_slot(&mut placement, 1, 1);
+        assert_eq!(add(&mut placement, 2), [1]);
+        assert_eq!(placement.close(1), [TransportId(2)]);
+        assert_eq!(add(&mut placement, 3), [0]);
     }
 
     #[test]

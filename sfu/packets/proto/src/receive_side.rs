@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::command::{Command, SrtpKeys};
 use crate::demux::{Kind, classify};
 use crate::drop::{DropCounters, DropReason};
-use crate::event::Event;
+use crate::event::{Event, LostReason};
 use crate::events::EventQueue;
 use crate::handover::{Asked, Down, Handed, ShardCommand, ShardSet, earlier};
 use crate::ice::{IceEvent, IceTable};
@@ -198,12 +198,17 @@ impl ReceiveSide {
 
     /// What has happened inside becomes values for the shards and events, in order.
     fn settle(&mut self) {
-        for down in self.ingress.down.drain(..) {
-            let to = self.placement.shards_for(&down);
+        let mut down = std::mem::take(&mut self.ingress.down);
+        for down in down.drain(..) {
+            let to = match &down {
+                Down::Burst(burst) => self.placement.among(self.ingress.watchers(burst)),
+                other => self.placement.shards_for(other),
+            };
             if !to.is_empty() {
                 self.handed.push(Handed { to, down });
             }
         }
+        self.ingress.down = down;
         for event in std::mem::take(&mut self.ingress.events) {
             self.push_event(event);
         }
@@ -218,6 +223,16 @@ impl ReceiveSide {
     pub fn handle_asked(&mut self, now: Instant, shard: usize, asked: Asked) {
         self.ingress.handle_up(now, shard, asked.0);
         self.settle();
+    }
+
+    /// The shard's worker has died. Its transports are lost, so that their peers come again
+    /// and are given to other shards.
+    pub fn lose_shard(&mut self, now: Instant, shard: usize) {
+        for transport in self.placement.close(shard) {
+            self.handle_command(now, Command::RemoveTransport { transport });
+            let reason = LostReason::WorkerFailed;
+            self.push_event(Event::TransportLost { transport, reason });
+        }
     }
 
     /// Commands that name an unknown id do nothing: it may have gone meanwhile.

@@ -47,6 +47,7 @@ events! {
     AudioPositionsChanged { room: u64, positions: Py<PyTuple> }
     DominantSpeakerChanged { room: u64, source: Option<u64> }
     SpeakingChanged { source: u64, speaking: bool }
+    WorkerFailed { worker: usize, reason: String }
 }
 
 pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAny>> {
@@ -150,6 +151,7 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
                 speaking,
             },
         ),
+        Event::WorkerFailed { worker, reason } => made(py, WorkerFailed { worker, reason }),
     }
 }
 
@@ -157,5 +159,6 @@ fn lost_reason(reason: LostReason) -> &'static str {
     match reason {
         LostReason::ConsentExpired => "consent_expired",
         LostReason::NeverConnected => "never_connected",
+        LostReason::WorkerFailed => "worker_failed",
     }
 }

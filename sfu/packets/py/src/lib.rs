@@ -22,6 +22,7 @@ mod _packets {
     use crate::events::{
         AudioPositionsChanged, DominantSpeakerChanged, DtlsReceived, SlotSwitched, SlotUndecodable,
         SourceLayersChanged, SpeakingChanged, TransportConnected, TransportLost, TransportMoved,
+        WorkerFailed,
     };
     #[pymodule_export]
     use crate::plane::Plane;

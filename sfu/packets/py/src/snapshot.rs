@@ -1,5 +1,7 @@
 //! The packet path's counters as Python classes.
 
+use std::time::Duration;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use sfu_io::PlaneSnapshot;
@@ -17,6 +19,7 @@ pub(crate) struct Snapshot {
     drops: Py<PyDict>,
     events_dropped: u64,
     worker_cpu_s: f64,
+    workers_cpu_s: Vec<f64>,
     transports: Py<PyList>,
     sources: Py<PyList>,
     slots: Py<PyList>,
@@ -94,7 +97,12 @@ pub(crate) fn to_python(py: Python<'_>, taken: PlaneSnapshot) -> PyResult<Snapsh
         bytes_sent: router.bytes_sent,
         drops: drops.unbind(),
         events_dropped: router.events_dropped,
-        worker_cpu_s: taken.worker_cpu.as_secs_f64(),
+        worker_cpu_s: taken.workers_cpu.iter().sum::<Duration>().as_secs_f64(),
+        workers_cpu_s: taken
+            .workers_cpu
+            .iter()
+            .map(Duration::as_secs_f64)
+            .collect(),
         transports: list(py, router.transports, |_, transport| {
             Ok(transport_to_python(transport))
         })?,

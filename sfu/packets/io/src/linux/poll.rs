@@ -18,6 +18,8 @@ const EVENTS: usize = 65;
 pub(crate) struct Poller {
     epoll: OwnedFd,
     sockets: Vec<RawFd>,
+    /// Whether sockets are watched for what comes; if not, only while they are full.
+    is_receiving: bool,
     /// Sockets, as bits, that are watched for writability.
     watched: u64,
     readable: u64,
@@ -28,7 +30,11 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    pub(crate) fn new(sockets: &[Arc<BoundSocket>], wake: &Wake) -> io::Result<Self> {
+    pub(crate) fn new(
+        sockets: &[Arc<BoundSocket>],
+        wake: &Wake,
+        is_receiving: bool,
+    ) -> io::Result<Self> {
         // SAFETY: no pointer is passed.
         let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         super::checked(fd)?;
@@ -40,6 +46,7 @@ impl Poller {
                 .iter()
                 .map(|bound| bound.socket.as_raw_fd())
                 .collect(),
+            is_receiving,
             watched: 0,
             readable: 0,
             writable: 0,
@@ -47,7 +54,8 @@ impl Poller {
             has_fine_wait: true,
         };
         poller.control(libc::EPOLL_CTL_ADD, wake.fd(), WAKE, libc::EPOLLIN)?;
-        for (index, &socket) in poller.sockets.iter().enumerate() {
+        let received = poller.sockets.iter().filter(|_| is_receiving);
+        for (index, &socket) in received.enumerate() {
             poller.control(libc::EPOLL_CTL_ADD, socket, index as u64, libc::EPOLLIN)?;
         }
         Ok(poller)
@@ -85,13 +93,13 @@ impl Poller {
         if (self.watched & bit != 0) == is_watched {
             return Ok(());
         }
-        let interest = libc::EPOLLIN | if is_watched { libc::EPOLLOUT } else { 0 };
-        self.control(
-            libc::EPOLL_CTL_MOD,
-            self.sockets[socket],
-            socket as u64,
-            interest,
-        )?;
+        let (operation, interest) = match (self.is_receiving, is_watched) {
+            (true, true) => (libc::EPOLL_CTL_MOD, libc::EPOLLIN | libc::EPOLLOUT),
+            (true, false) => (libc::EPOLL_CTL_MOD, libc::EPOLLIN),
+            (false, true) => (libc::EPOLL_CTL_ADD, libc::EPOLLOUT),
+            (false, false) => (libc::EPOLL_CTL_DEL, 0),
+        };
+        self.control(operation, self.sockets[socket], socket as u64, interest)?;
         self.watched ^= bit;
         Ok(())
     }
@@ -204,7 +212,27 @@ mod tests {
     fn poller() -> (Poller, Vec<Arc<BoundSocket>>, Wake) {
         let sockets = bind_all(&["127.0.0.1:0".parse().expect("an address")]).expect("bind");
         let wake = Wake::new().expect("a wake");
-        (Poller::new(&sockets, &wake).expect("epoll"), sockets, wake)
+        (
+            Poller::new(&sockets, &wake, true).expect("epoll"),
+            sockets,
+            wake,
+        )
+    }
+
+    #[test]
+    fn one_who_does_not_receive_is_woken_for_writing_alone() {
+        let (_, sockets, wake) = poller();
+        let mut poller = Poller::new(&sockets, &wake, false).expect("epoll");
+        let peer = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        peer.send_to(b"x", sockets[0].local).expect("send");
+        for _ in 0..2 {
+            poller.wait(Some(Duration::from_millis(1))).expect("wait");
+            assert!(!poller.is_readable(0) && !poller.is_writable(0));
+            poller.watch_writable(0, true).expect("watch");
+            poller.wait(None).expect("wait");
+            assert!(poller.is_writable(0));
+            poller.watch_writable(0, false).expect("watch");
+        }
     }
 
     #[test]

@@ -103,6 +103,7 @@ fn has_something<T>(peeked: io::Result<T>) -> bool {
 pub(crate) struct Poller {
     sockets: Vec<Arc<BoundSocket>>,
     wake: Wake,
+    is_receiving: bool,
     /// Sockets, as bits, where something waits.
     readable: u64,
     /// Sockets, as bits, to try again by the next look.
@@ -111,10 +112,15 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    pub(crate) fn new(sockets: &[Arc<BoundSocket>], wake: &Wake) -> io::Result<Self> {
+    pub(crate) fn new(
+        sockets: &[Arc<BoundSocket>],
+        wake: &Wake,
+        is_receiving: bool,
+    ) -> io::Result<Self> {
         Ok(Self {
             sockets: sockets.to_vec(),
             wake: wake.try_clone()?,
+            is_receiving,
             readable: 0,
             blocked: 0,
             is_woken: false,
@@ -164,7 +170,7 @@ impl Poller {
         self.is_woken = self.wake.is_set();
         self.readable = 0;
         for (index, bound) in self.sockets.iter().enumerate() {
-            if has_something(bound.socket.peek_from(&mut [0; 1])) {
+            if self.is_receiving && has_something(bound.socket.peek_from(&mut [0; 1])) {
                 self.readable |= 1 << index;
             }
         }

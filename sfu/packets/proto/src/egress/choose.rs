@@ -39,7 +39,7 @@ impl Egress {
         let Some(shown) = self.sources.get(&source) else {
             return;
         };
-        for slot in shown.slots.clone() {
+        for slot in shown.slots.as_slice().to_vec() {
             self.choose(slot);
         }
     }
@@ -81,10 +81,10 @@ impl Egress {
         }
         self.slots[index].told_undecodable = None;
         if let Some(source) = previous.and_then(|id| self.sources.get_mut(&id)) {
-            source.slots.retain(|&held| held != index);
+            source.slots.remove(index);
         }
         if let Some(source) = next.and_then(|id| self.sources.get_mut(&id)) {
-            source.slots.push(index);
+            source.slots.insert(index);
         }
     }
 
@@ -97,8 +97,10 @@ impl Egress {
                 self.stop_waiting(key, index, current);
             }
             if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key)) {
-                feed.attach(index);
                 feed.waiting += 1;
+                if feed.attach(index) {
+                    self.up.push(Up::Watched(feed.description.layer));
+                }
             }
         }
         if let Some(key) = layer.filter(|_| !is_audio) {
@@ -114,8 +116,8 @@ impl Egress {
         if feed.waiting == 0 {
             self.up.push(Up::KeyframeUnawaited(key));
         }
-        if current != Some(key) {
-            feed.detach(slot);
+        if current != Some(key) && feed.detach(slot) {
+            self.up.push(Up::Unwatched(key));
         }
     }
 
@@ -128,11 +130,14 @@ impl Egress {
         }
         if let Some(key) = previous.filter(|_| previous != wanted)
             && let Some(feed) = self.feeds.get_mut(&key)
+            && feed.detach(index)
         {
-            feed.detach(index);
+            self.up.push(Up::Unwatched(key));
         }
-        if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key)) {
-            feed.attach(index);
+        if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key))
+            && feed.attach(index)
+        {
+            self.up.push(Up::Watched(feed.description.layer));
         }
     }
 

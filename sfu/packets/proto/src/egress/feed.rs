@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::cache::Cache;
+use super::members::Members;
 use crate::handover::{Burst, ClockPoint, Group, LayerDescription, LayerKey};
 use crate::ids::TransportId;
 
@@ -11,7 +12,7 @@ pub(crate) struct Feed {
     pub(crate) description: LayerDescription,
     pub(crate) cache: Cache,
     /// Slots that show it or wait for it.
-    pub(crate) slots: Vec<usize>,
+    pub(crate) slots: Members,
     pub(crate) waiting: usize,
     /// From sender reports; from arrivals until one came.
     pub(crate) clock: Option<ClockPoint>,
@@ -23,7 +24,7 @@ impl Feed {
         Self {
             description,
             cache: Cache::default(),
-            slots: Vec::new(),
+            slots: Members::default(),
             waiting: 0,
             clock: None,
             arrival: None,
@@ -46,16 +47,18 @@ impl Feed {
         Some(point.timestamp_at(us, self.description.clock_rate))
     }
 
-    pub(crate) fn attach(&mut self, slot: usize) {
-        if !self.slots.contains(&slot) {
-            self.slots.push(slot);
-        }
+    /// True: it is the first.
+    pub(crate) fn attach(&mut self, slot: usize) -> bool {
+        let is_first = self.slots.is_empty();
+        self.slots.insert(slot);
+        is_first
     }
 
-    pub(crate) fn detach(&mut self, slot: usize) {
-        if let Some(index) = self.slots.iter().position(|&held| held == slot) {
-            self.slots.swap_remove(index);
-        }
+    /// True: it was the last.
+    pub(crate) fn detach(&mut self, slot: usize) -> bool {
+        let was_watched = !self.slots.is_empty();
+        self.slots.remove(slot);
+        was_watched && self.slots.is_empty()
     }
 }
 
@@ -65,7 +68,7 @@ pub(crate) struct ShownSource {
     /// Active layers by index, the highest first.
     pub(crate) active: Vec<(u8, LayerKey)>,
     /// Slots told to show it.
-    pub(crate) slots: Vec<usize>,
+    pub(crate) slots: Members,
 }
 
 impl ShownSource {
@@ -96,7 +99,7 @@ mod tests {
         let mut source = ShownSource {
             transport: TransportId(1),
             active,
-            slots: Vec::new(),
+            slots: Members::default(),
         };
         assert_eq!(source.nearest(0), Some(LayerKey(10)));
         assert_eq!(source.nearest(1), Some(LayerKey(12)));

@@ -11,6 +11,7 @@ mod cache;
 mod choose;
 mod commands;
 mod feed;
+mod members;
 mod reports;
 mod retransmission;
 mod rewrite;
@@ -28,6 +29,7 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use self::feed::{Feed, ShownSource};
+use self::members::Members;
 use self::sender::Sender;
 use self::slot::Slot;
 use self::walk::{Control, Walk};
@@ -47,8 +49,10 @@ use crate::transmit::{Path, TransmitBatch};
 #[derive(Default)]
 struct Followers {
     positions: Vec<Option<SourceId>>,
-    /// Slot and its position.
-    slots: Vec<(usize, usize)>,
+    /// Slots of each position.
+    slots: Vec<Members>,
+    /// Slots in all.
+    count: usize,
 }
 
 pub(crate) struct Egress {
@@ -194,7 +198,7 @@ impl Egress {
         self.sources.entry(id).or_insert_with(|| ShownSource {
             transport,
             active: Vec::new(),
-            slots: Vec::new(),
+            slots: Members::default(),
         });
     }
 
@@ -202,7 +206,7 @@ impl Egress {
         let Some(source) = self.sources.remove(&id) else {
             return;
         };
-        for slot in source.slots {
+        for &slot in source.slots.as_slice() {
             if let Some(slot) = self.slots.get_mut(slot) {
                 slot.shown = None;
             }
@@ -223,9 +227,7 @@ impl Egress {
         self.by_slot.insert(id, index);
         self.senders[sender].slots.push((ssrc, index));
         if let Some((room, position)) = follows {
-            let room = self.rooms.entry(room).or_default();
-            room.slots.push((index, usize::from(position)));
-            let source = room.positions.get(usize::from(position)).copied().flatten();
+            let source = self.add_follower(room, usize::from(position), index);
             self.follow(index, source);
         }
     }
@@ -241,10 +243,37 @@ impl Egress {
         self.senders[slot.sender]
             .slots
             .retain(|&(_, held)| held != index);
-        if let Some((room, _)) = slot.parameters.follows
-            && let Some(room) = self.rooms.get_mut(&room)
-        {
-            room.slots.retain(|&(held, _)| held != index);
+        if let Some((room, position)) = slot.parameters.follows {
+            self.remove_follower(room, usize::from(position), index);
+        }
+    }
+
+    /// What the position carries now.
+    fn add_follower(&mut self, id: RoomId, position: usize, slot: usize) -> Option<SourceId> {
+        let room = self.rooms.entry(id).or_default();
+        if room.slots.len() <= position {
+            room.slots.resize_with(position + 1, Members::default);
+        }
+        room.slots[position].insert(slot);
+        room.count += 1;
+        if room.count == 1 {
+            self.up.push(Up::Followed(id));
+        }
+        room.positions.get(position).copied().flatten()
+    }
+
+    fn remove_follower(&mut self, id: RoomId, position: usize, slot: usize) {
+        let Some(room) = self.rooms.get_mut(&id) else {
+            return;
+        };
+        // The room may have been removed meanwhile, and another word of it have come.
+        let members = room.slots.get_mut(position);
+        if !members.is_some_and(|members| members.remove(slot)) {
+            return;
+        }
+        room.count -= 1;
+        if room.count == 0 {
+            self.up.push(Up::Unfollowed(id));
         }
     }
 
@@ -263,7 +292,7 @@ impl Egress {
         let Some(followers) = self.rooms.remove(&room) else {
             return;
         };
-        for (slot, _) in followers.slots {
+        for &slot in followers.slots.iter().flat_map(Members::as_slice) {
             self.follow(slot, None);
         }
     }
@@ -281,6 +310,7 @@ impl Egress {
                         .entry(layer)
                         .or_insert_with(|| Feed::new(*description));
                     self.choose_for(source);
+                    self.tell_watching(layer);
                 }
             }
             Down::LayerSilent(layer) => self.stop_layer(layer),
@@ -304,9 +334,20 @@ impl Egress {
                 }
             }
             Down::Reported { transport, report } => self.take_report(now, transport, report),
+            Down::Missed(layers) => layers.into_iter().for_each(|layer| self.skip(layer)),
             Down::Path { transport, path } => self.set_path(transport, path),
             Down::Command(command) => self.obey(*command),
         }
+    }
+
+    /// The receive side gives a layer that begins to every shard, until it knows better.
+    fn tell_watching(&mut self, layer: LayerKey) {
+        let feed = self.feeds.get(&layer);
+        let is_watched = feed.is_some_and(|feed| !feed.slots.is_empty());
+        self.up.push(match is_watched {
+            true => Up::Watched(layer),
+            false => Up::Unwatched(layer),
+        });
     }
 
     fn take_burst(&mut self, now: Instant, burst: Arc<Burst>) {
@@ -318,6 +359,20 @@ impl Egress {
         }
         let dropped = self.walk.push_burst(burst);
         self.drops.add(DropReason::SendQueueFull, dropped);
+    }
+
+    /// Packets of the layer will be missing: a hole that nobody could fill. So its slots go on
+    /// from a keyframe, audio from the next packet, and none.
+    fn skip(&mut self, layer: LayerKey) {
+        let Some(feed) = self.feeds.get(&layer) else {
+            return;
+        };
+        for slot in feed.slots.as_slice().to_vec() {
+            if self.slots[slot].current == Some(layer) {
+                self.set_current(slot, None);
+                self.choose(slot);
+            }
+        }
     }
 
     fn stop_layer(&mut self, layer: LayerKey) {
@@ -339,7 +394,7 @@ impl Egress {
         if let Some(shown) = self.sources.get_mut(&feed.description.source) {
             shown.stopped(layer);
         }
-        for index in feed.slots {
+        for &index in feed.slots.as_slice() {
             let slot = &mut self.slots[index];
             slot.current = slot.current.filter(|&held| held != layer);
             slot.wanted = slot.wanted.filter(|&held| held != layer);
@@ -353,13 +408,13 @@ impl Egress {
         let at = |positions: &[Option<SourceId>], position: usize| {
             positions.get(position).copied().flatten()
         };
-        let changed: Vec<_> = room
-            .slots
-            .iter()
-            .map(|&(slot, position)| (slot, position, at(&room.positions, position)))
+        let slots = room.slots.iter().enumerate();
+        let changed: Vec<_> = slots
+            .map(|(position, slots)| (slots, position, at(&room.positions, position)))
             .filter(|&(_, position, source)| at(&previous, position) != source)
+            .flat_map(|(slots, _, source)| slots.as_slice().iter().map(move |&slot| (slot, source)))
             .collect();
-        for (slot, _, source) in changed {
+        for (slot, source) in changed {
             self.follow(slot, source);
         }
     }

@@ -133,7 +133,7 @@ impl Egress {
                 continue;
             };
             let mut is_paced = false;
-            for &index in &feed.slots {
+            for &index in feed.slots.as_slice() {
                 let slot = &mut self.slots[index];
                 let sender = &mut self.senders[slot.sender];
                 is_paced |= !sender.has_headroom;

@@ -10,7 +10,7 @@ use super::nack::NackList;
 use super::numbering::Numbering;
 use super::reception::Reception;
 use crate::codecs::PayloadInfo;
-use crate::handover::LayerKey;
+use crate::handover::{LayerKey, ShardSet};
 use crate::meter::Meter;
 
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(crate) struct Layer {
     pub(crate) is_active: bool,
     /// Egress knows that packets flow.
     pub(crate) is_passed_down: bool,
+    /// Shards that its packets are for.
+    pub(crate) watched_by: ShardSet,
     pub(crate) last_packet: Instant,
     pub(crate) counters: LayerCounters,
     pub(crate) meter: Meter,
@@ -77,6 +79,7 @@ impl Layer {
             held: Held::default(),
             is_active: false,
             is_passed_down: false,
+            watched_by: ShardSet::NONE,
             last_packet: now,
             counters: LayerCounters::default(),
             meter: Meter::default(),

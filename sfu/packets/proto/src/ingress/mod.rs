@@ -40,7 +40,7 @@ use crate::clock::Clock;
 use crate::command::{Extension, MediaKind, SourceParameters, SrtpKeys};
 use crate::drop::DropReason;
 use crate::event::Event;
-use crate::handover::{Burst, Down, LayerDescription, LayerKey, Up, earlier};
+use crate::handover::{Burst, Down, LayerDescription, LayerKey, ShardSet, Up, earlier};
 use crate::ids::{RoomId, SourceId, TransportId};
 use crate::limits::{DTLS_DATAGRAM, DTLS_WAITING};
 use crate::rtp::ExtensionMap;
@@ -290,6 +290,8 @@ impl Ingress {
             return;
         };
         layer.is_passed_down = true;
+        // Its first packets follow: those who do not want them will say so.
+        layer.watched_by = ShardSet::ALL;
         self.down
             .push(Down::LayerStarted(Box::new(LayerDescription {
                 layer: layer.key,
@@ -377,6 +379,10 @@ impl Ingress {
             Up::KeyframeAwaited(key) => {
                 self.request_keyframe(now, key, |requests| requests.wait(shard));
             }
+            Up::Watched(key) => self.set_watched(key, shard, true),
+            Up::Unwatched(key) => self.set_watched(key, shard, false),
+            Up::Followed(room) => self.set_followed(room, shard, true),
+            Up::Unfollowed(room) => self.set_followed(room, shard, false),
             Up::KeyframeAsked(key) => self.request_keyframe(now, key, KeyframeRequests::ask),
             Up::ArrivalsWanted(key) => {
                 if let Some(index) = self.layer_of(key) {
@@ -397,6 +403,32 @@ impl Ingress {
                 }
             }
         }
+    }
+
+    fn set_watched(&mut self, key: LayerKey, shard: usize, is_watched: bool) {
+        if let Some(index) = self.layer_of(key) {
+            self.layers[index].watched_by.set(shard, is_watched);
+        }
+    }
+
+    fn set_followed(&mut self, room: RoomId, shard: usize, is_followed: bool) {
+        if let Some(speakers) = self.rooms.get_mut(&room) {
+            speakers.followed_by.set(shard, is_followed);
+        }
+    }
+
+    /// Who watches any layer of the burst. Who follows a room gets the voices that hold its
+    /// positions without asking: a word's onset would be over before the wish is here.
+    pub(crate) fn watchers(&self, burst: &Burst) -> ShardSet {
+        let groups = burst.groups.iter();
+        let layers = groups.filter_map(|group| self.layer_of(group.layer));
+        layers.fold(ShardSet::NONE, |shards, index| {
+            let layer = &self.layers[index];
+            let source = &self.sources[layer.source];
+            let room = source.room.and_then(|room| self.rooms.get(&room));
+            let followers = room.map_or(ShardSet::NONE, |room| room.followers_of(source.id));
+            shards.join(layer.watched_by).join(followers)
+        })
     }
 
     fn layer_of(&self, key: LayerKey) -> Option<usize> {

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Ingress, Timer};
 use crate::event::Event;
-use crate::handover::Down;
+use crate::handover::{Down, ShardSet};
 use crate::ids::{RoomId, SourceId};
 
 /// Loudness is 127 less the RFC 6464 level: 0 is silence, 127 the overload point.
@@ -108,6 +108,8 @@ pub(super) struct Changes {
 pub(super) struct Speakers {
     pub(super) positions: Vec<Option<SourceId>>,
     pub(super) dominant: Option<SourceId>,
+    /// Shards with slots that follow the positions.
+    pub(super) followed_by: ShardSet,
     voices: FxHashMap<SourceId, Voice>,
     speaking: Vec<SourceId>,
     timer: Option<Instant>,
@@ -118,9 +120,19 @@ impl Speakers {
         Self {
             positions: vec![None; usize::from(positions)],
             dominant: None,
+            followed_by: ShardSet::NONE,
             voices: FxHashMap::default(),
             speaking: Vec::new(),
             timer: None,
+        }
+    }
+
+    /// Shards that play the source while it holds a position.
+    pub(super) fn followers_of(&self, id: SourceId) -> ShardSet {
+        let voice = self.voices.get(&id);
+        match voice.is_some_and(|voice| voice.position.is_some()) {
+            true => self.followed_by,
+            false => ShardSet::NONE,
         }
     }
 

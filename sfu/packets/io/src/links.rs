@@ -1,0 +1,243 @@
+//! What goes from the receiving worker to each of the others, and what comes back: two rings
+//! of one producer and one consumer.
+//!
+//! Nobody ever waits for the other end. Where a ring has no room for more media, whole bursts
+//! are left out for that worker alone, counted, and told to it, so that its subscribers go on
+//! from the next keyframe ([`Missed`]). Commands are not left out: they wait on this side, in
+//! order, and a worker that lets too many wait counts as dead.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
+use sfu_proto::handover::{Asked, Handed, Missed};
+
+use crate::doorbell::Doorbell;
+
+/// Values in the ring down: 8192 of 56 bytes. A worker that was not scheduled for 100 ms finds
+/// no more than half of it used by 40 000 bursts a second.
+const RING: usize = 8192;
+
+/// The part of the ring that only commands may use, an eighth: twenty people's joining.
+const RESERVED: usize = 8;
+
+/// Packets in the ring, as many as a shard lets wait for the socket: some 10 MiB of bursts.
+const PACKETS: usize = 8192;
+
+/// Commands that wait on this side. As many as the control side lets wait for the first worker.
+const BACKLOG: usize = 65536;
+
+/// Wishes in the ring up: a keyframe request or a round trip for each of 8192 slots.
+const WISHES: usize = 8192;
+
+/// The receiving worker's end.
+pub(crate) struct Link {
+    shard: usize,
+    /// Nothing once the worker is given up.
+    ring: Option<Producer<Handed>>,
+    wishes: Consumer<Asked>,
+    bell: Arc<Doorbell>,
+    packets: Arc<AtomicUsize>,
+    reserved: usize,
+    backlog: VecDeque<Handed>,
+    missed: Missed,
+    left_out: u64,
+    /// Something was put into the ring since the last ring of the bell.
+    has_news: bool,
+}
+
+/// The other worker's end.
+pub(crate) struct Inbox {
+    ring: Consumer<Handed>,
+    wishes: Producer<Asked>,
+    bell: Arc<Doorbell>,
+    packets: Arc<AtomicUsize>,
+    /// Wishes that found the ring full.
+    waiting: VecDeque<Asked>,
+}
+
+/// A link to `shard`, whose worker sleeps at `shard_bell`.
+pub(crate) fn link(shard: usize, bell: Arc<Doorbell>, shard_bell: Arc<Doorbell>) -> (Link, Inbox) {
+    link_of(RING, shard, bell, shard_bell)
+}
+
+fn link_of(
+    size: usize,
+    shard: usize,
+    bell: Arc<Doorbell>,
+    shard_bell: Arc<Doorbell>,
+) -> (Link, Inbox) {
+    let (ring, inbox) = RingBuffer::new(size);
+    let (wish, wishes) = RingBuffer::new(WISHES);
+    let packets = Arc::new(AtomicUsize::new(0));
+    let link = Link {
+        shard,
+        ring: Some(ring),
+        wishes,
+        bell: shard_bell,
+        packets: Arc::clone(&packets),
+        reserved: size / RESERVED,
+        backlog: VecDeque::new(),
+        missed: Missed::default(),
+        left_out: 0,
+        has_news: false,
+    };
+    let inbox = Inbox {
+        ring: inbox,
+        wishes: wish,
+        bell,
+        packets,
+        waiting: VecDeque::new(),
+    };
+    (link, inbox)
+}
+
+impl Link {
+    /// Hands a value over, or keeps it, or leaves it out.
+    pub(crate) fn give(&mut self, handed: Handed) {
+        if handed.may_be_left_out() {
+            self.give_media(handed);
+        } else if self.backlog.is_empty() {
+            self.put_or_keep(handed);
+        } else {
+            self.keep(handed);
+        }
+    }
+
+    fn give_media(&mut self, handed: Handed) {
+        self.tell_missed();
+        let packets = handed.packets();
+        let waiting = self.packets.load(Ordering::Relaxed);
+        let is_full = waiting > 0 && waiting + packets > PACKETS;
+        if is_full || !self.missed.is_empty() || !self.has_room_for_media() {
+            self.missed.note(&handed);
+            self.left_out += packets.max(1) as u64;
+            return;
+        }
+        self.packets.fetch_add(packets, Ordering::Relaxed);
+        self.put_or_keep(handed);
+    }
+
+    fn has_room_for_media(&self) -> bool {
+        let free = self.ring.as_ref().map_or(0, Producer::slots);
+        self.backlog.is_empty() && free > self.reserved
+    }
+
+    /// Before anything more of the layers in question.
+    fn tell_missed(&mut self) {
+        if !self.missed.is_empty() && self.has_room_for_media() {
+            let missed = self.missed.take(self.shard);
+            self.put_or_keep(missed);
+        }
+    }
+
+    fn put_or_keep(&mut self, handed: Handed) {
+        let Some(ring) = &mut self.ring else {
+            return;
+        };
+        match ring.push(handed) {
+            Ok(()) => self.has_news = true,
+            Err(PushError::Full(handed)) => self.keep(handed),
+        }
+    }
+
+    fn keep(&mut self, handed: Handed) {
+        if self.backlog.len() >= BACKLOG {
+            self.give_up();
+        }
+        if self.ring.is_some() {
+            self.backlog.push_back(handed);
+        }
+    }
+
+    fn give_up(&mut self) {
+        self.ring = None;
+        self.backlog = VecDeque::new();
+        self.missed = Missed::default();
+    }
+
+    /// Goes on with what waits, and wakes the other worker if there is anything new.
+    pub(crate) fn flush(&mut self) {
+        while let Some(ring) = &mut self.ring
+            && ring.slots() > 0
+            && let Some(handed) = self.backlog.pop_front()
+        {
+            self.put_or_keep(handed);
+        }
+        self.tell_missed();
+        if std::mem::take(&mut self.has_news) {
+            self.bell.ring();
+        }
+    }
+
+    /// Something waits for room in the ring.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.backlog.is_empty() || !self.missed.is_empty()
+    }
+
+    /// The other worker has ended.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.ring.as_ref().is_some_and(Producer::is_abandoned)
+    }
+
+    /// The other worker has let too much wait.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.ring.is_none()
+    }
+
+    pub(crate) fn take_wish(&mut self) -> Option<Asked> {
+        self.wishes.pop().ok()
+    }
+
+    pub(crate) fn has_wishes(&self) -> bool {
+        !self.wishes.is_empty()
+    }
+
+    /// Packets and reports left out since the last call.
+    pub(crate) fn take_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+}
+
+impl Inbox {
+    pub(crate) fn take(&mut self) -> Option<Handed> {
+        let handed = self.ring.pop().ok()?;
+        self.packets.fetch_sub(handed.packets(), Ordering::Relaxed);
+        Some(handed)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.is_empty()
+    }
+
+    /// The receiving worker has ended, or given this one up.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.ring.is_abandoned()
+    }
+
+    /// Passes wishes up, in order; what finds no room waits for the next call.
+    pub(crate) fn ask(&mut self, wishes: &mut Vec<Asked>) {
+        self.waiting.extend(wishes.drain(..));
+        let mut has_news = false;
+        while let Some(&wish) = self.waiting.front()
+            && self.wishes.push(wish).is_ok()
+        {
+            self.waiting.pop_front();
+            has_news = true;
+        }
+        // Whoever takes none of so many has died, and this worker's time is over as well.
+        self.waiting.truncate(BACKLOG);
+        if has_news {
+            self.bell.ring();
+        }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+}
+
+#[cfg(test)]
+#[path = "links_tests.rs"]
+mod tests;
