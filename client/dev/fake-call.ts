@@ -117,7 +117,12 @@ export class FakeCall implements Call {
     });
     const name = options.phase ?? "joined";
     const phase: Phase = name === "reconnecting" ? { name } : { name: "joined" };
-    this.state = new Store<CallState>({ phase, room, quality: options.poor ? "poor" : "good" });
+    this.state = new Store<CallState>({
+      phase,
+      room,
+      quality: options.poor ? "poor" : "good",
+      switching: new Set(),
+    });
   }
 
   #streamsOf(

@@ -156,6 +156,7 @@ export const ca: Messages = {
   endedRoom: "La reunió s’ha acabat",
   endedServer: "S’ha perdut la connexió",
   endedServerText: "No s’ha pogut tornar a contactar amb el servidor.",
+  endedReplaced: "La reunió continua en una altra finestra",
   rejoin: "Torna a entrar-hi",
   home: "Torna a la pàgina d’inici",
 

@@ -155,6 +155,7 @@ export const en = {
   endedRoom: "The meeting has ended",
   endedServer: "The connection was lost",
   endedServerText: "The server could not be reached again.",
+  endedReplaced: "The meeting goes on in another window",
   rejoin: "Join again",
   home: "Back to the start page",
 

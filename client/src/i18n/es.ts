@@ -156,6 +156,7 @@ export const es: Messages = {
   endedRoom: "La reunión ha terminado",
   endedServer: "Se ha perdido la conexión",
   endedServerText: "No se ha podido volver a contactar con el servidor.",
+  endedReplaced: "La reunión sigue en otra ventana",
   rejoin: "Volver a entrar",
   home: "Ir a la página de inicio",
 

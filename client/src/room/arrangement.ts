@@ -209,9 +209,12 @@ function arrangeGrid(subjects: Subject[], view: View): Arrangement {
 }
 
 function arrangePair(self: Subject, other: Subject, area: Size): Arrangement {
+  const rects = gridRects(1, area);
+  // In the corner of the picture, which seldom fills the area.
+  const corner = rects.map(({ x, y, width, height }) => ({ width: x + width, height: y + height }));
   const tiles = [
-    ...placed([other], gridRects(1, area), "grid"),
-    ...placed([self], [floatingRect(area)], "floating"),
+    ...placed([other], rects, "grid"),
+    ...placed([self], [floatingRect(corner[0] ?? area)], "floating"),
   ];
   return { tiles, page: 0, pages: 1, pager: null };
 }

@@ -8,7 +8,7 @@ import type { ErrorCode, Tile, TrackSource } from "../protocol/index.ts";
 import type { Readable } from "../store.ts";
 import type { RoomState } from "./state.ts";
 
-export type EndReason = "left" | "removed" | "room_ended" | "server_stopped";
+export type EndReason = "left" | "removed" | "room_ended" | "server_stopped" | "replaced";
 /** `unreachable`: no server answered; the others are what the server said. */
 export type JoinProblem = ErrorCode | "unreachable";
 
@@ -24,6 +24,8 @@ export interface CallState {
   readonly phase: Phase;
   readonly room: RoomState | null;
   readonly quality: Quality;
+  /** Receive lines that may still bring what they showed before. */
+  readonly switching: ReadonlySet<string>;
 }
 
 /** Something that happened and is worth a word, not a state. */

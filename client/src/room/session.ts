@@ -15,7 +15,8 @@ import type { Call, CallState, EndReason, Notice } from "./call.ts";
 import { noticeOf } from "./notices.ts";
 import { watchQuality } from "./quality-watch.ts";
 import { isPassing, refusalOf } from "./refusal.ts";
-import { fromJoined, reduce, withSlots } from "./state.ts";
+import { fromJoined, reassigned, reduce, withSlots } from "./state.ts";
+import { Switching } from "./switching.ts";
 
 export interface SessionOptions extends AttachmentOptions {
   room: string;
@@ -29,7 +30,12 @@ const REJOIN_FOR_MS = 90_000;
 const REJOIN_BACKOFF = { firstMs: 500, maxMs: 5_000, jitter: 0.5 };
 
 export class RoomSession implements Call, AttachmentListener {
-  readonly state = new Store<CallState>({ phase: { name: "joining" }, room: null, quality: "good" });
+  readonly state = new Store<CallState>({
+    phase: { name: "joining" },
+    room: null,
+    quality: "good",
+    switching: new Set(),
+  });
   readonly capture: Capture;
   readonly videoSlots: number;
   onNotice: ((notice: Notice) => void) | null = null;
@@ -42,6 +48,11 @@ export class RoomSession implements Call, AttachmentListener {
   #isPathBroken = false;
   #isRejoining = false;
   #view: readonly Tile[] = [];
+  readonly #switching = new Switching(
+    async () => (await this.#attached?.stats()) ?? null,
+    (switching) => this.state.patch({ switching }),
+    this.#ending.signal,
+  );
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -115,6 +126,7 @@ export class RoomSession implements Call, AttachmentListener {
     if (!room) return;
     const notice = noticeOf(room, event);
     this.state.patch({ room: reduce(room, event) });
+    if (event.type === "slots") this.#switching.begin(reassigned(room, event.slots));
     this.#follow(event, room.self);
     if (notice) this.onNotice?.(notice);
   }
@@ -134,6 +146,9 @@ export class RoomSession implements Call, AttachmentListener {
         return;
       case "expired":
         void this.#rejoin();
+        return;
+      case "replaced":
+        this.#end("replaced");
         return;
       case "idle":
       case "closed":

@@ -108,6 +108,15 @@ export function ownerOf(state: RoomState, track: string): Participant | undefine
   return state.participants.find((participant) => participant.tracks.some(({ id }) => id === track));
 }
 
+/** Receive lines that show a track and are to show another one now. */
+export function reassigned(state: RoomState, changed: readonly SlotAssignment[]): string[] {
+  const isOther = ({ mid, track }: SlotAssignment) => {
+    const before = state.slots.get(mid)?.track;
+    return before !== undefined && track !== undefined && before !== track;
+  };
+  return changed.filter(isOther).map(({ mid }) => mid);
+}
+
 function withParticipant(state: RoomState, participant: Participant): RoomState {
   const known = state.participants.some(({ id }) => id === participant.id);
   const participants = known

@@ -23,9 +23,9 @@ import { dial, OPEN, type OpenSocket, type Socket } from "./socket.ts";
 
 /**
  * `resuming`: cut, and being mended. `expired`: the server no longer knows the session.
- * `closed`: over, on purpose.
+ * `replaced`: it goes on in another connection. `closed`: over, on purpose.
  */
-export type SignalState = "idle" | "open" | "resuming" | "expired" | "closed";
+export type SignalState = "idle" | "open" | "resuming" | "expired" | "replaced" | "closed";
 
 export interface SignalListener {
   onSignalState(state: SignalState): void;
@@ -44,6 +44,8 @@ export interface SignalOptions {
 /** The server keeps a cut session for 30 s; it may notice the cut later than we do. */
 const GRACE_MS = 32_000;
 const CONNECT_TIMEOUT_MS = 6_000;
+/** The server's close code for a session that another connection resumed. */
+const REPLACED = 4000;
 
 export class SignalClient {
   readonly #url: string;
@@ -115,7 +117,7 @@ export class SignalClient {
   }
 
   #isOver(): boolean {
-    return this.#state === "expired" || this.#state === "closed";
+    return this.#state === "expired" || this.#state === "replaced" || this.#state === "closed";
   }
 
   #begin(joined: Joined): void {
@@ -154,8 +156,10 @@ export class SignalClient {
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
-    socket.onclose = () => {
-      if (socket === this.#socket) this.#cut();
+    socket.onclose = ({ code }) => {
+      if (socket !== this.#socket) return;
+      if (code === REPLACED && this.#session !== null) this.#finish("replaced");
+      else this.#cut();
     };
   }
 
@@ -170,8 +174,9 @@ export class SignalClient {
         return;
       case "error":
         if (message.id !== undefined) this.#requests.settle({ ...message, id: message.id });
-        // Nobody waits for it, yet it means that this page sent something wrong.
-        else console.warn("signalling:", message.code, message.message);
+        // Nobody waits for it, yet it means that this page sent something wrong; but before the join
+        // it only tells that a socket which was opened ahead has waited too long.
+        else if (this.#session !== null) console.warn("signalling:", message.code, message.message);
         return;
       case "pong":
         return;
@@ -272,7 +277,7 @@ export class SignalClient {
     dead?.close();
   }
 
-  #finish(state: "expired" | "closed"): void {
+  #finish(state: "expired" | "replaced" | "closed"): void {
     this.#heartbeat.stop();
     this.#setState(state);
     const socket = this.#socket;

@@ -2,6 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Messages } from "../i18n/index.ts";
 import type { EndReason, JoinProblem } from "../room/call.ts";
+import { languageSelect } from "./language.ts";
 import { endText, problemOfJoin } from "./notice-text.ts";
 import { wordmark } from "./wordmark.ts";
 
@@ -37,7 +38,7 @@ interface MessagePage {
 
 function messagePage({ title, detail, action, onAction, w }: MessagePage): TemplateResult {
   return html`<div class="page ended">
-    <header class="page-head">${wordmark(w)}</header>
+    <header class="page-head">${wordmark(w)} ${languageSelect(w)}</header>
     <main class="ended-main">
       <h1 tabindex="-1">${title}</h1>
       ${detail === null ? nothing : html`<p class="lead">${detail}</p>`}

@@ -75,6 +75,8 @@ export function endText(reason: EndReason, w: Messages): string {
       return w.endedRoom;
     case "server_stopped":
       return w.endedServer;
+    case "replaced":
+      return w.endedReplaced;
     default:
       return unreachable(reason);
   }

@@ -49,7 +49,7 @@ export class Stage extends PageElement {
   }
 
   #tile({ subject, rect, place }: PlacedTile): TemplateResult {
-    const { room } = this.call.state.get();
+    const { room, switching } = this.call.state.get();
     const { participant, source, track, isSelf } = subject;
     const microphone = trackOf(participant, "microphone");
     const slot = room && track !== null && !isSelf ? slotOf(room, track) : undefined;
@@ -77,6 +77,7 @@ export class Stage extends PageElement {
       .isMuted=${isMuted && source === "camera"}
       .isPinned=${pinned === subject.key}
       .isUndecodable=${slot?.undecodable ?? false}
+      .isSwitching=${slot !== undefined && switching.has(slot.mid)}
       .isReconnecting=${participant.reconnecting ?? false}
       @pin=${() => this.viewer.togglePin(subject.key)}
     ></meet-tile>`;

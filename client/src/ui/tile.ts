@@ -19,6 +19,7 @@ export class VideoTile extends PageElement {
     isPinned: { type: Boolean },
     isUndecodable: { type: Boolean },
     isReconnecting: { type: Boolean },
+    isSwitching: { type: Boolean },
     picture: { state: true },
   };
   declare participantId: string;
@@ -32,6 +33,8 @@ export class VideoTile extends PageElement {
   declare isPinned: boolean;
   declare isUndecodable: boolean;
   declare isReconnecting: boolean;
+  /** What comes may still be somebody else's picture. */
+  declare isSwitching: boolean;
   declare picture: Picture;
   #watch: FrameWatch | null = null;
 
@@ -45,6 +48,7 @@ export class VideoTile extends PageElement {
     this.isPinned = false;
     this.isUndecodable = false;
     this.isReconnecting = false;
+    this.isSwitching = false;
   }
 
   override disconnectedCallback(): void {
@@ -71,7 +75,8 @@ export class VideoTile extends PageElement {
   }
 
   protected override render(): TemplateResult {
-    const hasPicture = this.isLive && !this.isUndecodable && this.stream !== null && this.picture !== "none";
+    const canShow = this.isLive && !this.isUndecodable && !this.isSwitching && this.stream !== null;
+    const hasPicture = canShow && this.picture !== "none";
     const label = this.#label();
     return html`
       <video

@@ -32,6 +32,9 @@ describe("arrange", () => {
   it("shows oneself alone in the grid, and in a corner beside one other", () => {
     expect(placeOf(roomOf(0), VIEW, "me/camera")).toBe("grid");
     expect(placeOf(roomOf(1), VIEW, "me/camera")).toBe("floating");
+    const upright = { ...VIEW, area: { width: 344, height: 660 } };
+    const [picture, self] = arrange(roomOf(1), upright).tiles.map(({ rect }) => rect);
+    expect(self && self.y + self.height).toBeLessThan((picture?.y ?? 0) + (picture?.height ?? 0));
     expect(placeOf(roomOf(1), VIEW, "a/camera")).toBe("grid");
     expect(placeOf(roomOf(2), VIEW, "me/camera")).toBe("grid");
   });

@@ -202,6 +202,15 @@ describe("in the room", () => {
     expect(phase(setup)).toEqual({ name: "ended", reason: "left" });
   });
 
+  it("ends when the session goes on in another connection, and does not take it back", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.socket().cut(4000);
+    expect(phase(setup)).toEqual({ name: "ended", reason: "replaced" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(setup.sockets).toHaveLength(1);
+  });
+
   it.each(["removed", "room_ended"] as const)("ends when %s", async (reason) => {
     const setup = setUp();
     await join(setup);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ChatMessage, ServerEvent } from "../../src/protocol/index.ts";
 import { noticeOf } from "../../src/room/notices.ts";
-import { ownerOf, participantOf, reduce, slotOf, trackOf } from "../../src/room/state.ts";
+import { ownerOf, participantOf, reassigned, reduce, slotOf, trackOf } from "../../src/room/state.ts";
 import { person, roomOf, track } from "./fixtures.ts";
 
 const message = (id: string, sender = "a", to?: string): ChatMessage => ({
@@ -82,6 +82,12 @@ describe("reduce", () => {
     });
     expect(slotOf(second, "b-camera")).toEqual({ mid: "4", track: "b-camera", undecodable: true });
     expect(slotOf(second, "a-camera")).toBeUndefined();
+    const third = [
+      { mid: "4", track: "a-camera" },
+      { mid: "5", track: "b-camera" },
+    ];
+    expect(reassigned(second, third)).toEqual(["4"]);
+    expect(reassigned(second, [{ mid: "4" }, ...third])).toEqual(["4"]);
   });
 
   it("keeps its identity when nobody started or stopped speaking", () => {

@@ -9,7 +9,12 @@ import { person, roomOf, track } from "./fixtures.ts";
 
 function setUp(room: RoomState) {
   const views: (readonly Tile[])[] = [];
-  const state = new Store<CallState>({ phase: { name: "joined" }, room, quality: "good" });
+  const state = new Store<CallState>({
+    phase: { name: "joined" },
+    room,
+    quality: "good",
+    switching: new Set(),
+  });
   const call = {
     state,
     videoSlots: 25,

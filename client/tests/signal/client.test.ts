@@ -75,6 +75,21 @@ describe("joining", () => {
     expect(setup.sockets).toHaveLength(1);
   });
 
+  it("says nothing of a socket that was opened ahead and waited too long", async () => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    const setup = setUp();
+    setup.client.prepare();
+    setup.socket().open();
+    await vi.advanceTimersByTimeAsync(0);
+    setup.socket().say({ type: "error", code: "not_joined", message: "No join came in time." });
+    setup.socket().cut(1008);
+    expect(warn).not.toHaveBeenCalled();
+    await join(setup);
+    setup.socket().say({ type: "error", code: "bad_message", message: "" });
+    expect(warn).toHaveBeenCalledOnce();
+    warn.mockRestore();
+  });
+
   it("opens another socket when the one opened ahead was closed meanwhile", async () => {
     const setup = setUp();
     setup.client.prepare();

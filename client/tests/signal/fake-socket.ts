@@ -17,9 +17,9 @@ export class FakeSocket implements Socket {
     this.sent.push(JSON.parse(data) as ClientMessage);
   }
   /** What the network does. */
-  cut(): void {
+  cut(code = 1006): void {
     this.readyState = 3;
-    this.onclose?.(new Event("close") as CloseEvent);
+    this.onclose?.(Object.assign(new Event("close"), { code }) as CloseEvent);
   }
   close(): void {
     this.readyState = 3;
