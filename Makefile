@@ -126,6 +126,10 @@ bench-room: build .venv/.development ## Measure what rooms of 10 to 1000 cost th
 bench-joins: build .venv/.development ## Measure a storm of joins, and one join into rooms of 10 to 1000
 	$(BIN)/python -m tests.bench.storm
 
+.PHONY: bench-instructions
+bench-instructions: build .venv/.development ## Count instructions a forwarded packet, and fail if 2 % were added
+	$(BIN)/python -m tests.bench.instructions
+
 .PHONY: bench-hostile
 bench-hostile: build .venv/.development ## Measure what attackers cost others, beside an unharmed run
 	$(BIN)/python -m tests.bench.hostile
