@@ -86,16 +86,33 @@ async def stage(
     return await in_turns(count, lambda index: driver.play("hall", timed=is_timed(index, count), **lines))
 
 
-async def mesh(driver: Driver, count: int, camera: Camera) -> list[Peer]:
-    """Everybody sees everybody, and hears the eight loudest."""
+async def people(
+    driver: Driver, count: int, camera: Camera, *, a_room: int | None = None, video: int, speaking: int = 1000
+) -> list[Peer]:
+    """Participants who send sound and pictures, in rooms of so many; the first few of all speak."""
 
     async def join(index: int) -> Peer:
         return await driver.join(
-            "mesh", f"Peer {index}", camera=camera, microphone=Microphone(),
-            video=count - 1, audio=min(8, count - 1), tile=(320, 180), timed=is_timed(index, count),
+            f"room-{index // (a_room or count)}", f"Peer {index}",
+            camera=camera, microphone=Microphone(is_speaking=index < speaking),
+            video=video, audio=min(8, (a_room or count) - 1), tile=(320, 180), timed=is_timed(index, count),
         )  # fmt: skip
 
     return await in_turns(count, join)
+
+
+def mesh(driver: Driver, count: int, camera: Camera) -> Awaitable[list[Peer]]:
+    """Everybody sees everybody, and hears the eight loudest."""
+    return people(driver, count, camera, video=count - 1)
+
+
+def meeting(driver: Driver, count: int) -> Awaitable[list[Peer]]:
+    """Everybody sends three layers, sees nine, and hears eight."""
+    return people(driver, count, Camera(encodings=SIMULCAST), video=9, speaking=8)
+
+
+def rooms_of_four(driver: Driver, count: int) -> Awaitable[list[Peer]]:
+    return people(driver, count, Camera(encodings=SIMULCAST), a_room=4, video=3)
 
 
 def is_timed(index: int, count: int) -> bool:
@@ -119,6 +136,8 @@ SCENARIOS = (
     Scenario("stage-audio", lambda d, n: stage(d, n, None, Microphone()), SLOTS),
     Scenario("mesh-single", lambda d, n: mesh(d, n, SMALL), (10,)),
     Scenario("mesh-simulcast", lambda d, n: mesh(d, n, Camera(encodings=SIMULCAST)), (10, 25)),
+    Scenario("meeting", meeting, (50, 200)),
+    Scenario("rooms-of-4", rooms_of_four, (40, 200)),
 )
 
 
