@@ -1,11 +1,14 @@
 //! What a peer sends: synthetic pictures in simulcast layers and synthetic sound, answering
 //! NACK, PLI and FIR as an encoder would.
 //!
-//! `video` decides when which packet is due and keeps what may be asked for again, `audio` is
-//! a packet each 20 ms, `vp8` writes payloads, `packet` the RTP around them.
+//! `video` decides when which packet is due, `layer` keeps what may be asked for again, `audio`
+//! is a packet each 20 ms, `vp8` writes payloads, `packet` the RTP around them.
 
 mod audio;
+mod layer;
 mod packet;
+#[cfg(test)]
+mod tests;
 mod video;
 mod vp8;
 

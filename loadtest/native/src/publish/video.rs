@@ -1,20 +1,14 @@
 //! Pictures: frames of all layers at the same moments, their packets spread over a part of the
-//! frame's time, keyframes on demand, packets again on demand.
+//! frame's time.
 
 use sfu_proto::srtp::SrtpSender;
 
-use super::Names;
-use super::packet::{Head, Writer};
-use super::vp8::Payload;
+use super::layer::Layer;
+use super::packet::Writer;
 use crate::peer::{Context, PeerCounts};
-use crate::stamp::Stamp;
-use crate::time::{MILLISECOND, NEVER, Nanos, SECOND};
+use crate::time::{NEVER, Nanos, SECOND};
 
 const CLOCK_RATE: Nanos = 90_000;
-/// Chromium's encoder makes no two keyframes within this time.
-const KEYFRAME_SPACING: Nanos = 300 * MILLISECOND;
-/// Packets that can be sent again; a power of two. Two seconds of 2.5 Mbit/s.
-const HISTORY: usize = 512;
 /// Behind a pause of the generator's own, pictures go on from now and do not catch up.
 const PATIENCE: Nanos = SECOND;
 
@@ -55,34 +49,6 @@ pub(super) struct Video {
     sent: u32,
     gap: Nanos,
     next_at: Nanos,
-}
-
-struct Layer {
-    config: LayerConfig,
-    names: Names,
-    stream: u32,
-    /// Of the current frame.
-    is_keyframe: bool,
-    wants_keyframe: bool,
-    keyframe_at: Option<Nanos>,
-    number: u64,
-    rtx_number: u64,
-    octets: u64,
-    keyframes: u64,
-    repairs: u64,
-    history: Box<[Sent]>,
-}
-
-/// Enough to make the same packet again.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sent {
-    number: u64,
-    sent_at: Nanos,
-    frame: u32,
-    /// Which of the frame's packets, of how many.
-    packet: u16,
-    packets: u16,
-    is_keyframe: bool,
 }
 
 impl Video {
@@ -203,198 +169,54 @@ impl Video {
         self.sent = 0;
     }
 
+    /// Of this frame, over all layers.
+    fn packets(&self) -> u32 {
+        let packets = self.layers.iter().map(|layer| u32::from(layer.packets()));
+        packets.sum()
+    }
+
     fn packet_gap(&self) -> Nanos {
-        let packets: u32 = self
-            .layers
-            .iter()
-            .map(|layer| u32::from(layer.packets()))
-            .sum();
         let spread = self.interval as f64 * self.spread;
-        (spread / f64::from(packets.max(2) - 1)) as Nanos
+        (spread / f64::from(self.packets().max(2) - 1)) as Nanos
     }
 
     fn send_next(&mut self, context: &mut Context<'_>, writer: &mut Writer, sender: &SrtpSender) {
-        let mut packet = self.sent;
-        let mut layers = self.layers.iter_mut();
-        let layer = layers.find(|layer| {
-            let is_here = packet < layer.packets().into();
-            if !is_here {
-                packet -= u32::from(layer.packets());
-            }
-            is_here
-        });
-        let Some(layer) = layer else {
+        let (payload_type, frame) = (self.payload_type, self.frame);
+        let timestamp = self.timestamp(frame);
+        if let Some((layer, packet)) = self.next_packet() {
+            layer.send(
+                context,
+                writer,
+                sender,
+                payload_type,
+                timestamp,
+                frame,
+                packet,
+            );
+        }
+        self.sent += 1;
+        if self.sent < self.packets() {
+            self.next_at = self.frame_at + self.gap * Nanos::from(self.sent);
+        } else {
             self.frame = self.frame.wrapping_add(1);
             self.begin_frame(self.frame_at + self.interval);
-            return;
-        };
-        let timestamp = self.frame.wrapping_mul(self.ticks);
-        let (frame, packet) = (self.frame, packet as u16);
-        layer.send(
-            context,
-            writer,
-            sender,
-            self.payload_type,
-            timestamp,
-            frame,
-            packet,
-        );
-        self.sent += 1;
-        let packets: u32 = self
-            .layers
-            .iter()
-            .map(|layer| u32::from(layer.packets()))
-            .sum();
-        match self.sent < packets {
-            true => self.next_at = self.frame_at + self.gap * Nanos::from(self.sent),
-            false => {
-                self.frame = self.frame.wrapping_add(1);
-                self.begin_frame(self.frame_at + self.interval);
-            }
         }
+    }
+
+    /// The layer whose turn it is, and which of its packets.
+    fn next_packet(&mut self) -> Option<(&mut Layer, u16)> {
+        let mut left = self.sent;
+        for layer in &mut self.layers {
+            let packets = u32::from(layer.packets());
+            if left < packets {
+                return Some((layer, left as u16));
+            }
+            left -= packets;
+        }
+        None
     }
 
     fn timestamp(&self, frame: u32) -> u32 {
         frame.wrapping_mul(self.ticks)
-    }
-}
-
-impl Layer {
-    fn new(config: LayerConfig, mid: &str, stream: u32) -> Self {
-        Self {
-            names: Names::new(mid.to_owned(), config.rid.clone()),
-            config,
-            stream,
-            is_keyframe: false,
-            wants_keyframe: true,
-            keyframe_at: None,
-            number: 0,
-            rtx_number: 0,
-            octets: 0,
-            keyframes: 0,
-            repairs: 0,
-            history: vec![Sent::default(); HISTORY].into_boxed_slice(),
-        }
-    }
-
-    fn packets(&self) -> u16 {
-        match self.is_keyframe {
-            true => self.config.keyframe_packets,
-            false => self.config.packets,
-        }
-    }
-
-    fn begin_frame(&mut self, now: Nanos) {
-        let may = self
-            .keyframe_at
-            .is_none_or(|at| now >= at + KEYFRAME_SPACING);
-        self.is_keyframe = self.wants_keyframe && may;
-        if self.is_keyframe {
-            self.wants_keyframe = false;
-            self.keyframe_at = Some(now);
-            self.keyframes += 1;
-        }
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one packet's place in its stream"
-    )]
-    fn send(
-        &mut self,
-        context: &mut Context<'_>,
-        writer: &mut Writer,
-        sender: &SrtpSender,
-        payload_type: u8,
-        timestamp: u32,
-        frame: u32,
-        packet: u16,
-    ) {
-        let sent = Sent {
-            number: self.number,
-            sent_at: context.now,
-            frame,
-            packet,
-            packets: self.packets(),
-            is_keyframe: self.is_keyframe,
-        };
-        let head = self.head(payload_type, timestamp, &sent);
-        let payload = self.payload(&sent);
-        let write = |arena: &mut Vec<u8>| payload.write(arena);
-        let written = writer.send(context.out, sender, context.now, &head, &self.names, write);
-        if written.is_ok() {
-            self.history[self.number as usize % HISTORY] = sent;
-            self.number += 1;
-            self.octets += payload.length as u64;
-        }
-    }
-
-    /// RFC 4588 §4: the original number, then the original payload.
-    fn send_again(
-        &mut self,
-        context: &mut Context<'_>,
-        writer: &mut Writer,
-        sender: &SrtpSender,
-        payload_type: u8,
-        timestamp: u32,
-        sent: &Sent,
-    ) {
-        let head = Head {
-            number: self.rtx_number,
-            ssrc: self.config.rtx_ssrc,
-            is_repair: true,
-            ..self.head(payload_type, timestamp, sent)
-        };
-        let payload = self.payload(sent);
-        let write = |arena: &mut Vec<u8>| {
-            arena.extend_from_slice(&(sent.number as u16).to_be_bytes());
-            payload.write(arena);
-        };
-        let written = writer.send(context.out, sender, context.now, &head, &self.names, write);
-        if written.is_ok() {
-            self.rtx_number += 1;
-            self.repairs += 1;
-        }
-    }
-
-    fn find(&self, number: u16) -> Option<Sent> {
-        let newest = self.number.checked_sub(1)?;
-        let back = (newest as u16).wrapping_sub(number);
-        let number = newest.checked_sub(back.into())?;
-        let sent = self.history[number as usize % HISTORY];
-        (sent.number == number).then_some(sent)
-    }
-
-    fn head(&self, payload_type: u8, timestamp: u32, sent: &Sent) -> Head {
-        Head {
-            payload_type,
-            marker: sent.packet + 1 == sent.packets,
-            number: sent.number,
-            timestamp,
-            ssrc: self.config.ssrc,
-            audio_level: None,
-            is_repair: false,
-        }
-    }
-
-    /// Frames differ in size, and the packets of one by a byte, as browsers cut them.
-    fn payload(&self, sent: &Sent) -> Payload {
-        let random = sent
-            .frame
-            .wrapping_mul(1_664_525)
-            .wrapping_add(1_013_904_223);
-        let extra = (random >> 24) as usize % 40 + usize::from(sent.packet.is_multiple_of(2));
-        Payload {
-            stamp: Stamp {
-                sent_at: sent.sent_at,
-                stream: self.stream,
-                frame: sent.frame,
-                packets: sent.packets,
-                is_keyframe: sent.is_keyframe,
-            },
-            is_first: sent.packet == 0,
-            resolution: self.config.resolution,
-            length: self.config.payload + extra,
-        }
     }
 }
