@@ -48,6 +48,10 @@ class Snapshot:
         """Datagrams that the kernel did not take."""
 
     @property
+    def unopened(self) -> int:
+        """Peers for whom the kernel had no socket, mostly because too few file descriptors are allowed."""
+
+    @property
     def peers(self) -> list[PeerSnapshot]: ...
     @property
     def frame_delay(self) -> Percentiles:

@@ -190,7 +190,10 @@ async def flowing(generator: Generator, peers: Sequence[Peer]) -> None:
     numbers = {peer.number for peer in peers}
 
     def all_flow() -> bool:
-        known = (peer for peer in generator.snapshot().peers if peer.number in numbers)
+        snapshot = generator.snapshot()
+        if snapshot.unopened:
+            raise SystemExit(f"{snapshot.unopened} peers got no socket: raise `ulimit -n`")
+        known = (peer for peer in snapshot.peers if peer.number in numbers)
         return sum(peer.video.frames > 5 or peer.audio.packets > 5 for peer in known) == len(numbers)
 
     await until(all_flow)

@@ -36,6 +36,7 @@ pub(crate) struct PeerView {
 pub(crate) struct WorkerSnapshot {
     pub(crate) cpu: Nanos,
     pub(crate) unsent: u64,
+    pub(crate) unopened: u64,
     pub(crate) measures: Measures,
     pub(crate) peers: Vec<PeerView>,
 }
@@ -64,6 +65,8 @@ pub(crate) struct Worker {
     measures: Measures,
     /// Datagrams that the kernel did not take.
     unsent: u64,
+    /// Peers for whom it had no socket.
+    unopened: u64,
 }
 
 impl Worker {
@@ -86,6 +89,7 @@ impl Worker {
             epoch_until: now + EPOCH_LIFE,
             measures: Measures::default(),
             unsent: 0,
+            unopened: 0,
         })
     }
 
@@ -141,13 +145,12 @@ impl Worker {
     fn add(&mut self, number: u32, config: PeerConfig) {
         let options = config.socket;
         let index = self.seats.len();
-        // A peer without socket shows in the snapshot as one that is not there.
-        let Ok(socket) = Socket::open(config.remote, options) else {
+        let opened = Socket::open(config.remote, options)
+            .and_then(|socket| self.poller.add(&socket, index as u64).map(|()| socket));
+        let Ok(socket) = opened else {
+            self.unopened += 1;
             return;
         };
-        if self.poller.add(&socket, index as u64).is_err() {
-            return;
-        }
         let now = monotonic();
         let peer = Peer::new(number, config, &self.identity, now, &self.epoch);
         self.seats.push(Some(Seat {
@@ -187,6 +190,7 @@ impl Worker {
         WorkerSnapshot {
             cpu: thread_cpu(),
             unsent: self.unsent,
+            unopened: self.unopened,
             measures: self.measures.clone(),
             peers: seats
                 .map(|seat| PeerView {
