@@ -290,6 +290,9 @@ class Snapshot:
     def workers_cpu_s(self) -> list[float]:
         """The same worker by worker, without those that have died; the first receives."""
     @property
+    def stress(self) -> float:
+        """How near the busiest worker was to its limit in the last second: 0 idle, 1 at it."""
+    @property
     def transports(self) -> list[TransportSnapshot]: ...
     @property
     def sources(self) -> list[SourceSnapshot]: ...

@@ -274,6 +274,8 @@ class PacketLimits:
     dtls_datagram: int = bound(2048, "Bytes of a DTLS datagram.", beyond="dtls_too_large")
     reply_bytes: int = bound(MIB, "Answers to STUN and DTLS that wait.", beyond="send_queue_full")
     pending_packets: int = bound(8192, "Packets that wait for a full socket.", beyond="send_queue_full")
+    video_late: float = bound(0.15, "How long video may wait to be forwarded.", beyond="video_shed")
+    audio_late: float = bound(0.4, "How long audio may wait to be forwarded.", beyond="audio_shed")
     cache_age: float = bound(1.0, "How long a packet can be sent again.", beyond="nack_too_old")
     nack_tries: int = bound(10, "Times that a NACKed packet is sent again.", beyond="nack_limited")
     nack_spacing: float = bound(0.02, "Least time between two of them.", beyond="nack_limited")

@@ -43,6 +43,7 @@ class MediaCollector:
         if snapshot is not None:
             yield from _traffic(snapshot)
             yield self._drops(snapshot)
+            yield _stress(snapshot)
             yield from _quality(snapshot)
 
     def _inventory(self) -> Iterator[Metric]:
@@ -99,6 +100,15 @@ def _traffic(snapshot: _packets.Snapshot) -> Iterator[Metric]:
     )
     yield CounterMetricFamily(
         "sfu_worker_cpu_seconds", "CPU time of the packet path's threads.", snapshot.worker_cpu_s
+    )
+
+
+def _stress(snapshot: _packets.Snapshot) -> Metric:
+    return GaugeMetricFamily(
+        "sfu_stress",
+        "How near the busiest packet worker is to its limit, 0 to 1: its busy share of the last second, or "
+        "how long packets wait for a full socket. Beyond 0.8 take no more.",
+        value=snapshot.stress,
     )
 
 

@@ -119,6 +119,8 @@ TESTED_BY = {
         "dtls_waits_in_a_bounded_queue_that_empties_as_it_is_read",
     ),
     "reply_bytes": (f"{PROTO}/tests/drops.rs", "each_reason_is_counted_when_it_happens"),
+    "video_late": (f"{PROTO}/tests/overload.rs", "late_video_is_left_out_before_audio_and_begins_anew"),
+    "audio_late": (f"{PROTO}/tests/overload.rs", "audio_goes_last"),
     "pending_packets": (f"{PROTO}/tests/hostile.rs", "packets_that_wait_for_a_full_socket_are_bounded"),
     "nacked_per_packet": (f"{PROTO}/tests/hostile.rs", "a_nack_of_thousands_is_taken_in_part"),
     "cache_age": (f"{PROTO}/tests/repair.rs", "what_is_no_longer_stored_is_a_counted_drop"),

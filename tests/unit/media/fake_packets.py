@@ -85,6 +85,7 @@ class FakeSnapshot:
     events_dropped: int = 0
     worker_cpu_s: float = 0.0
     workers_cpu_s: list[float] = field(default_factory=lambda: [0.0])
+    stress: float = 0.0
     transports: list[Any] = field(default_factory=list)
     sources: list[Any] = field(default_factory=list)
     slots: list[Any] = field(default_factory=list)

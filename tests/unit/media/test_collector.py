@@ -40,7 +40,12 @@ async def samples(metrics: Metrics) -> dict[str, float]:
 
 async def test_traffic_and_drops(packets: FakePackets, plane: MediaPlane, metrics: Metrics) -> None:
     packets.counted = fake.FakeSnapshot(
-        datagrams_received=7, bytes_received=700, datagrams_sent=9, bytes_sent=900, worker_cpu_s=1.5
+        datagrams_received=7,
+        bytes_received=700,
+        datagrams_sent=9,
+        bytes_sent=900,
+        worker_cpu_s=1.5,
+        stress=0.25,
     )
     packets.counted.drops = {"no_keys": 3, "srtp_replayed": 0}
     plane.handshakes.receive(12345, b"x")
@@ -53,6 +58,7 @@ async def test_traffic_and_drops(packets: FakePackets, plane: MediaPlane, metric
     assert found["sfu_drops_total{reason=srtp_replayed}"] == 0
     assert found["sfu_drops_total{reason=dtls_no_session}"] == 1
     assert found["sfu_worker_cpu_seconds_total"] == 1.5
+    assert found["sfu_stress"] == 0.25
     assert found["sfu_media_events_dropped_total"] == 0
 
 

@@ -85,6 +85,15 @@ impl<W: Wire> Egress<W> {
         !self.queue.is_empty()
     }
 
+    /// For how much of the time that it may wait the oldest has waited.
+    pub(crate) fn waited(&self, now: Instant) -> f64 {
+        let oldest = self.queue.front();
+        oldest.map_or(0.0, |parcel| {
+            let waited = now.saturating_duration_since(parcel.since);
+            waited.as_secs_f64() / QUEUE_AGE.as_secs_f64()
+        })
+    }
+
     /// Sends what of `batch` belongs to `socket`, or queues it.
     pub(crate) fn send(&mut self, now: Instant, batch: &TransmitBatch, socket: u8) {
         let mut pieces = std::mem::take(&mut self.pieces);

@@ -20,6 +20,7 @@ mod plane;
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod portable;
 mod shards;
+mod stress;
 mod worker;
 
 #[cfg(all(target_os = "linux", not(feature = "portable")))]

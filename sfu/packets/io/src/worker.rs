@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sfu_proto::drop::DropReason;
+use sfu_proto::snapshot::Snapshot;
 use sfu_proto::transmit::TransmitBatch;
 
 use crate::bind::BoundSocket;
@@ -19,6 +20,7 @@ use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
 use crate::orders::{Order, OrderReceiver};
 use crate::plane::WorkerSnapshot;
+use crate::stress::Stress;
 use crate::system::{self, Poller, Receiver, SocketWire};
 
 /// Receive calls a socket and turn: some hundred datagrams, or some thousand in trains.
@@ -29,6 +31,10 @@ const ORDERS_A_TURN: usize = 256;
 
 /// How soon events are offered again to a control side that lags.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Batches of a quarter MiB that are sent before it is looked again what else has come: about
+/// two milliseconds. What waits then is shed by the router's policy and not by a full buffer.
+const BATCHES_A_TURN: usize = 4;
 
 /// What one receive call brought beside datagrams.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +60,7 @@ pub(crate) struct Worker<M> {
     is_behind: bool,
     /// Events that the control side has no room for yet.
     has_events: bool,
+    stress: Stress,
 }
 
 impl<M: Machine> Worker<M> {
@@ -80,6 +87,7 @@ impl<M: Machine> Worker<M> {
             index,
             is_behind: false,
             has_events: false,
+            stress: Stress::new(Instant::now()),
         })
     }
 
@@ -114,7 +122,9 @@ impl<M: Machine> Worker<M> {
     }
 
     fn turn(&mut self) -> io::Result<bool> {
+        self.stress.sleeps(Instant::now());
         self.wait()?;
+        self.stress.wakes(Instant::now());
         self.is_behind = false;
         let is_stopping = self.orders.is_stopping();
         self.obey(is_stopping);
@@ -195,7 +205,10 @@ impl<M: Machine> Worker<M> {
             Order::Snapshot(answer) => {
                 let snapshot = WorkerSnapshot {
                     worker: self.index,
-                    part: self.machine.snapshot(now),
+                    part: Snapshot {
+                        stress: self.stress.level(),
+                        ..self.machine.snapshot(now)
+                    },
                     cpu: system::thread_cpu_time(),
                 };
                 // Who asked may have given up.
@@ -256,7 +269,14 @@ impl<M: Machine> Worker<M> {
                 egress.resume(now);
             }
         }
-        loop {
+        let mut batches = 0;
+        // A full socket is left to drain: what comes meanwhile waits in the router.
+        while !self.egresses.iter().any(Egress::is_blocked) {
+            if batches == BATCHES_A_TURN && !self.orders.is_stopping() {
+                self.is_behind = true;
+                break;
+            }
+            batches += 1;
             self.batch.clear();
             let has_more = self.machine.poll_transmits(now, &mut self.batch);
             for (index, egress) in self.egresses.iter_mut().enumerate() {
@@ -268,6 +288,7 @@ impl<M: Machine> Worker<M> {
         }
         for (index, egress) in self.egresses.iter_mut().enumerate() {
             self.poller.watch_writable(index, egress.is_blocked())?;
+            self.stress.waits(egress.waited(now));
             let losses = egress.take_losses();
             for (reason, packets) in [
                 (DropReason::SendQueueFull, losses.queue_full),

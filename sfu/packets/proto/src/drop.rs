@@ -70,6 +70,10 @@ reasons! {
     WorkerBehind = "worker_behind",
     /// The socket was full for longer than the send queue's bound.
     SendQueueFull = "send_queue_full",
+    /// For one subscriber: the sender fell behind, and video is the first to go.
+    VideoShed = "video_shed",
+    /// For one subscriber: the sender fell so far behind that audio came too late.
+    AudioShed = "audio_shed",
     SendFailed = "send_failed",
     /// Datagram larger than the receive buffer.
     Truncated = "truncated",

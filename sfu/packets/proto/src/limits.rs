@@ -31,6 +31,10 @@ pub(crate) const CACHE_PACKETS: usize = 512;
 pub(crate) const CACHE_AGE: Duration = Duration::from_secs(1);
 /// Received packets that wait to be forwarded while the socket is full.
 pub(crate) const PENDING_PACKETS: usize = 8192;
+/// Video that has waited so long to be forwarded is left out, and begins anew at a keyframe.
+pub(crate) const VIDEO_LATE: Duration = Duration::from_millis(150);
+/// Audio is left out last: no jitter buffer waits longer.
+pub(crate) const AUDIO_LATE: Duration = Duration::from_millis(400);
 /// RTCP datagrams and retransmissions that wait while the socket is full.
 pub(crate) const PENDING_CONTROL: usize = 16384;
 

@@ -414,6 +414,7 @@ impl ReceiveSide {
             bytes_sent: self.totals.sent.bytes,
             drops: self.drops.iter().collect(),
             events_dropped: self.totals.events_dropped,
+            stress: 0.0,
             transports: self.transport_snapshots(),
             sources: self.ingress.source_snapshots(now),
             slots: Vec::new(),

@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub drops: Vec<(DropReason, u64)>,
     /// Events lost because Python did not drain them (must stay 0).
     pub events_dropped: u64,
+    /// How near the busiest worker is to its limit: 0 idle, 1 at it. The socket layer tells.
+    pub stress: f64,
     pub transports: Vec<TransportSnapshot>,
     pub sources: Vec<SourceSnapshot>,
     pub slots: Vec<SlotSnapshot>,
@@ -33,6 +35,7 @@ impl Snapshot {
         self.datagrams_sent += shard.datagrams_sent;
         self.bytes_sent += shard.bytes_sent;
         self.events_dropped += shard.events_dropped;
+        self.stress = self.stress.max(shard.stress);
         for ((_, count), (_, more)) in self.drops.iter_mut().zip(shard.drops) {
             *count += more;
         }

@@ -4,6 +4,8 @@
 
 mod world;
 
+use std::time::Duration;
+
 use sfu_proto::command::{Command, SrtpProfile};
 use sfu_proto::drop::DropReason;
 use sfu_proto::ids::SourceId;
@@ -256,6 +258,23 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
             for _ in 0..600 {
                 stage.send_dtls(&peer, 2000);
             }
+        }
+        DropReason::VideoShed => {
+            let frame = stage.camera.frame(false, &[300]);
+            let behind = Duration::from_millis(200);
+            stage.world.fall_behind(&stage.publisher, &frame, behind);
+        }
+        DropReason::AudioShed => {
+            let speaker = stage.world.peer();
+            let mut microphone = stage.world.microphone(3, &speaker, 3333, None);
+            stage.world.audio_slot(3, &stage.viewer, None);
+            stage.world.show(3, 3);
+            let word = microphone.packet(None);
+            stage.world.send(&speaker, &[word]);
+            let word = microphone.packet(None);
+            stage
+                .world
+                .fall_behind(&speaker, &[word], Duration::from_millis(500));
         }
         DropReason::SendFailed | DropReason::Truncated | DropReason::WorkerBehind => return false,
     }

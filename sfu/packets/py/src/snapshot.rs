@@ -20,6 +20,7 @@ pub(crate) struct Snapshot {
     events_dropped: u64,
     worker_cpu_s: f64,
     workers_cpu_s: Vec<f64>,
+    stress: f64,
     transports: Py<PyList>,
     sources: Py<PyList>,
     slots: Py<PyList>,
@@ -103,6 +104,7 @@ pub(crate) fn to_python(py: Python<'_>, taken: PlaneSnapshot) -> PyResult<Snapsh
             .iter()
             .map(Duration::as_secs_f64)
             .collect(),
+        stress: router.stress,
         transports: list(py, router.transports, |_, transport| {
             Ok(transport_to_python(transport))
         })?,

@@ -17,6 +17,7 @@ mod retransmission;
 mod rewrite;
 mod run;
 mod sender;
+mod shed;
 mod slot;
 mod view;
 mod walk;
@@ -357,7 +358,7 @@ impl Egress {
                 feed.take(now, now_us, &burst, group);
             }
         }
-        let dropped = self.walk.push_burst(burst);
+        let dropped = self.walk.push_burst(now, burst);
         self.drops.add(DropReason::SendQueueFull, dropped);
     }
 

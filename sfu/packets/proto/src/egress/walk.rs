@@ -61,7 +61,8 @@ pub(super) struct Outgoing {
 #[derive(Default)]
 pub(super) struct Walk {
     control: VecDeque<Control>,
-    bursts: VecDeque<Arc<Burst>>,
+    /// Since when each waits.
+    bursts: VecDeque<(Instant, Arc<Burst>)>,
     pending_packets: usize,
     /// The burst being walked, its subscribers, and the next of them.
     burst: Option<Arc<Burst>>,
@@ -82,12 +83,12 @@ impl Walk {
     }
 
     /// Packets of the oldest bursts that had to make room.
-    pub(super) fn push_burst(&mut self, burst: Arc<Burst>) -> u64 {
+    pub(super) fn push_burst(&mut self, now: Instant, burst: Arc<Burst>) -> u64 {
         self.pending_packets += burst.packets.len();
-        self.bursts.push_back(burst);
+        self.bursts.push_back((now, burst));
         let mut dropped = 0;
         while self.pending_packets > PENDING_PACKETS && self.bursts.len() > 1 {
-            let Some(oldest) = self.bursts.pop_front() else {
+            let Some((_, oldest)) = self.bursts.pop_front() else {
                 break;
             };
             self.pending_packets -= oldest.packets.len();
@@ -96,10 +97,10 @@ impl Walk {
         dropped
     }
 
-    fn next_burst(&mut self) -> Option<Arc<Burst>> {
-        let burst = self.bursts.pop_front()?;
+    fn next_burst(&mut self) -> Option<(Instant, Arc<Burst>)> {
+        let (since, burst) = self.bursts.pop_front()?;
         self.pending_packets -= burst.packets.len();
-        Some(burst)
+        Some((since, burst))
     }
 }
 
@@ -112,7 +113,7 @@ impl Egress {
                 return true;
             }
         }
-        while self.walk.burst.is_some() || self.plan_next() {
+        while self.walk.burst.is_some() || self.plan_next(now) {
             if self.walk_on(now, out) {
                 return true;
             }
@@ -121,14 +122,18 @@ impl Egress {
     }
 
     /// Which subscribers get what of the next burst.
-    fn plan_next(&mut self) -> bool {
-        let Some(burst) = self.walk.next_burst() else {
+    fn plan_next(&mut self, now: Instant) -> bool {
+        let Some((since, burst)) = self.walk.next_burst() else {
             return false;
         };
         self.walk.order.clear();
         self.walk.cursor = 0;
         self.walk.blocks.begin(burst.packets.len());
+        let waited = now.saturating_duration_since(since);
         for (group_index, group) in burst.groups.iter().enumerate() {
+            if self.shed(waited, group) {
+                continue;
+            }
             let Some(feed) = self.feeds.get(&group.layer) else {
                 continue;
             };

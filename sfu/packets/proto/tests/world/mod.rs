@@ -718,6 +718,22 @@ impl World {
         self.deliver(peer.path, datagrams);
     }
 
+    /// Delivers packets of one peer as one burst and sends nothing for a while.
+    pub fn fall_behind(&mut self, peer: &Peer, packets: &[Sent], behind: Duration) {
+        let protected = packets
+            .iter()
+            .map(|sent| peer.protect(&sent.packet, sent.index));
+        let mut protected: Vec<_> = protected.collect();
+        let datagrams = protected.iter_mut().map(|data| Datagram {
+            path: peer.path,
+            data,
+        });
+        let mut batch: Vec<_> = datagrams.collect();
+        self.router.handle_datagrams(self.now, &mut batch);
+        self.now += behind;
+        self.collect();
+    }
+
     pub fn send_rtcp(&mut self, peer: &mut Peer, rtcp: &[u8]) {
         let datagram = peer.protect_rtcp(rtcp);
         self.deliver(peer.path, vec![datagram]);

@@ -1,0 +1,102 @@
+//! How near a worker is to its limit, as one number from 0 to 1.
+//!
+//! In come the times at which it wakes and goes to sleep, and how long what it could not send
+//! has waited. A worker that never sleeps is at its limit, and so is one whose socket stays
+//! full for as long as media may wait. It knows neither packets nor threads.
+
+use std::time::{Duration, Instant};
+
+/// Long enough to level out frames, short enough to tell before anybody is harmed.
+const WINDOW: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Stress {
+    began: Instant,
+    busy: Duration,
+    awake_since: Instant,
+    /// The worst share of what may wait, in this window.
+    waited: f64,
+    last: f64,
+}
+
+impl Stress {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            began: now,
+            busy: Duration::ZERO,
+            awake_since: now,
+            waited: 0.0,
+            last: 0.0,
+        }
+    }
+
+    pub(crate) fn wakes(&mut self, now: Instant) {
+        self.awake_since = now;
+        self.roll(now);
+    }
+
+    pub(crate) fn sleeps(&mut self, now: Instant) {
+        self.busy += now.saturating_duration_since(self.awake_since);
+        self.awake_since = now;
+        self.roll(now);
+    }
+
+    /// What waits for the socket has waited for this share of what is allowed.
+    pub(crate) fn waits(&mut self, share: f64) {
+        self.waited = self.waited.max(share);
+    }
+
+    /// Of the last whole window.
+    pub(crate) fn level(&self) -> f64 {
+        self.last
+    }
+
+    fn roll(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.began);
+        if elapsed >= WINDOW {
+            let busy = self.busy.as_secs_f64() / elapsed.as_secs_f64();
+            self.last = busy.max(self.waited).min(1.0);
+            self.began = now;
+            self.busy = Duration::ZERO;
+            self.waited = 0.0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(busy_ms: u64, idle_ms: u64) -> Stress {
+        let mut now = Instant::now();
+        let mut stress = Stress::new(now);
+        for _ in 0..3_000 / (busy_ms + idle_ms) {
+            stress.wakes(now);
+            now += Duration::from_millis(busy_ms);
+            stress.sleeps(now);
+            now += Duration::from_millis(idle_ms);
+        }
+        stress
+    }
+
+    #[test]
+    fn is_the_share_of_time_awake() {
+        assert!(after(0, 10).level() < 0.01);
+        assert!((after(2, 8).level() - 0.2).abs() < 0.02);
+        assert!((after(9, 1).level() - 0.9).abs() < 0.02);
+        assert!(after(10, 0).level() > 0.99);
+    }
+
+    #[test]
+    fn a_full_socket_counts_until_the_next_window_has_passed() {
+        let start = Instant::now();
+        let mut stress = Stress::new(start);
+        stress.sleeps(start);
+        stress.waits(0.85);
+        stress.wakes(start + WINDOW);
+        assert!((stress.level() - 0.85).abs() < 1e-9);
+        stress.sleeps(start + WINDOW);
+        stress.wakes(start + WINDOW * 2);
+        assert!(stress.level() < 0.01);
+    }
+}

@@ -1,0 +1,105 @@
+//! When sending falls behind, whole frames are left out by policy: audio last, and no holes.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::time::Duration;
+
+use sfu_proto::drop::DropReason;
+use sfu_proto::rtcp::Packet;
+use world::*;
+
+const LATE: Duration = Duration::from_millis(200);
+
+struct Scene {
+    world: World,
+    publisher: Peer,
+    viewer: Peer,
+    camera: Camera,
+    microphone: Microphone,
+}
+
+/// A viewer who sees a camera and hears a microphone.
+fn scene() -> Scene {
+    let mut world = World::new();
+    let mut publisher = world.peer();
+    let mut viewer = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    let mut microphone = world.microphone(2, &publisher, 2222, None);
+    world.video_slot(1, &viewer);
+    world.audio_slot(2, &viewer, None);
+    world.show(1, 1);
+    world.show(2, 2);
+    let word = microphone.packet(None);
+    world.send(&publisher, &camera.frame(true, &[500; 3]));
+    world.send(&publisher, &[word]);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 4);
+    world.advance_ms(1_500);
+    world.receive(&mut viewer);
+    world.receive(&mut publisher);
+    Scene {
+        world,
+        publisher,
+        viewer,
+        camera,
+        microphone,
+    }
+}
+
+#[test]
+fn late_video_is_left_out_before_audio_and_begins_anew() {
+    let mut scene = scene();
+    let first = scene.camera.frame(false, &[500; 3]);
+    scene.world.send(&scene.publisher, &first);
+    let before = scene.world.receive_rtp(&mut scene.viewer);
+    let mut waiting = scene.camera.frame(false, &[500; 3]);
+    waiting.push(scene.microphone.packet(None));
+    waiting.extend(scene.camera.frame(false, &[500; 3]));
+    scene.world.fall_behind(&scene.publisher, &waiting, LATE);
+    let got = scene.world.receive_rtp(&mut scene.viewer);
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].header.payload_type, OPUS);
+    assert_eq!(scene.world.drops(DropReason::VideoShed), 6);
+    assert_eq!(scene.world.drops(DropReason::AudioShed), 0);
+    // A keyframe is asked for; until it comes nothing is sent that could not be decoded.
+    scene.world.advance_ms(1_000);
+    let mail = scene.world.receive(&mut scene.publisher);
+    assert!(count_rtcp(&mail, |packet| matches!(packet, Packet::Pli { .. })) > 0);
+    let broken = scene.camera.frame(false, &[500; 3]);
+    scene.world.send(&scene.publisher, &broken);
+    assert_eq!(scene.world.receive_rtp(&mut scene.viewer).len(), 0);
+    let keyframe = scene.camera.frame(true, &[500; 3]);
+    scene.world.send(&scene.publisher, &keyframe);
+    let after = scene.world.receive_rtp(&mut scene.viewer);
+    assert_eq!(after.len(), 3);
+    assert_eq!(after[0].index, before[2].index + 1, "no hole to NACK");
+}
+
+#[test]
+fn audio_goes_last() {
+    let mut scene = scene();
+    let word = scene.microphone.packet(None);
+    let late = Duration::from_millis(399);
+    scene.world.fall_behind(&scene.publisher, &[word], late);
+    assert_eq!(scene.world.receive_rtp(&mut scene.viewer).len(), 1);
+    let word = scene.microphone.packet(None);
+    let too_late = Duration::from_millis(400);
+    scene.world.fall_behind(&scene.publisher, &[word], too_late);
+    assert_eq!(scene.world.receive_rtp(&mut scene.viewer).len(), 0);
+    assert_eq!(scene.world.drops(DropReason::AudioShed), 1);
+    let word = scene.microphone.packet(None);
+    scene.world.send(&scene.publisher, &[word]);
+    assert_eq!(scene.world.receive_rtp(&mut scene.viewer).len(), 1);
+}
+
+#[test]
+fn what_is_sent_in_time_is_never_left_out() {
+    let mut scene = scene();
+    let frame = scene.camera.frame(false, &[500; 3]);
+    scene
+        .world
+        .fall_behind(&scene.publisher, &frame, Duration::from_millis(149));
+    assert_eq!(scene.world.receive_rtp(&mut scene.viewer).len(), 3);
+    assert_eq!(scene.world.drops(DropReason::VideoShed), 0);
+}
