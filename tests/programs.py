@@ -28,9 +28,9 @@ from tests.server import RunningServer
 SDP = {"Content-Type": "application/sdp"}
 
 
-async def until(condition: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
     """For what tells nobody that it has happened: a look every 20 ms."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with asyncio.timeout(deadline_s):
         while True:
             if condition():
                 return

@@ -80,9 +80,14 @@ class Page(ABC):
                 before, since = value, time.monotonic()
         return before
 
-    async def join(self, room_url: str, name: str) -> None:
-        """As a person: open the room's page, write one's name, press Join."""
+    async def join(self, room_url: str, name: str, relay: tuple[str, int] | None = None) -> None:
+        """As a person: open the room's page, write one's name, press Join.
+
+        Media goes to the address of the `relay`, if there is one.
+        """
         await self.goto(room_url)
+        if relay is not None:
+            await self.probe("detour", *relay)
         await self.fill("Your name", name)
         await self.press("Join")
 
@@ -99,6 +104,15 @@ class Page(ABC):
         )
         tiles: list[dict[str, Any]] = await self.probe("tiles", source)
         return tiles
+
+    async def goes_on_seeing(self, frames: int = 30, source: str = "camera") -> None:
+        """Wait until every tile has shown this many more frames than now: more than were on their way."""
+        before: list[int] = await self.probe("frames", source)
+
+        def is_on(now: list[int]) -> bool:
+            return len(now) == len(before) and all(n >= b + frames for n, b in zip(now, before, strict=True))
+
+        await self.until("frames", source, accept=is_on)
 
     async def hears(self, count: int, deadline_s: float = DEADLINE_S) -> None:
         """Wait until `count` received audio streams have gained energy since this call."""

@@ -1,5 +1,6 @@
 // What the tests ask a page: counts of decoded frames, audio energy, packets, tiles. Installed before the
-// page's own scripts; observes the peer connections that the page makes and changes nothing about them.
+// page's own scripts; observes the peer connections that the page makes and changes nothing about them,
+// but for a detour that the test asks for.
 (() => {
   if (globalThis.__probes) return;
   const connections = [];
@@ -9,6 +10,14 @@
     if (marks.join !== undefined) marks[name] ??= performance.now() - marks.join;
   };
   const Native = globalThis.RTCPeerConnection;
+  // The address that answers get in place of the server's; see detour.
+  let relay = null;
+  function detoured({ type, sdp }) {
+    if (!relay) return { type, sdp };
+    const ours = `a=candidate:1 1 udp 2130706431 ${relay.host} ${relay.port} typ host`;
+    const lines = sdp.split("\r\n").map((line) => (line.startsWith("a=candidate:") ? ours : line));
+    return { type, sdp: lines.filter((line, index) => line !== ours || lines[index - 1] !== ours).join("\r\n") };
+  }
   if (Native) {
     globalThis.RTCPeerConnection = class RTCPeerConnection extends Native {
       constructor(...args) {
@@ -19,7 +28,7 @@
 
       async setRemoteDescription(description) {
         mark("answer");
-        await super.setRemoteDescription(description);
+        await super.setRemoteDescription(detoured(description));
         mark("answerSet");
       }
     };
@@ -89,6 +98,50 @@
 
   globalThis.__probes = {
     connections,
+
+    // Media of the connections to come takes this address instead of the server's own.
+    detour(host, port) {
+      relay = { host, port };
+      return true;
+    },
+
+    // Video codecs that this browser can "send" or "receive".
+    codecs(direction) {
+      const { codecs } = (direction === "send" ? RTCRtpSender : RTCRtpReceiver).getCapabilities("video");
+      return [...new Set(codecs.map(({ mimeType }) => mimeType))];
+    },
+
+    // Publishes this page's camera by WHIP in this codec: the name of the connection's state.
+    async publish(url, mimeType, width, height) {
+      const stream = await navigator.mediaDevices.getUserMedia({ video: { width, height } });
+      const connection = new RTCPeerConnection();
+      const line = connection.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly" });
+      const { codecs } = RTCRtpSender.getCapabilities("video");
+      line.setCodecPreferences(codecs.filter((codec) => [mimeType, "video/rtx"].includes(codec.mimeType)));
+      await connection.setLocalDescription();
+      const answer = await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/sdp" },
+        body: connection.localDescription.sdp,
+      });
+      if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
+      await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+      return connection.connectionState;
+    },
+
+    // Decoded frames by codec.
+    async decoded() {
+      const frames = {};
+      for (const connection of alive()) {
+        const reports = await connection.getStats();
+        for (const report of reports.values()) {
+          if (report.type !== "inbound-rtp" || report.kind !== "video" || !report.framesDecoded) continue;
+          const codec = reports.get(report.codecId)?.mimeType ?? "";
+          frames[codec] = (frames[codec] ?? 0) + report.framesDecoded;
+        }
+      }
+      return frames;
+    },
 
     tiles(source) {
       return [...all(document, "[data-participant][data-source]")]

@@ -1,0 +1,50 @@
+"""VP9, H.264 and AV1 from a real browser, as OBS would publish them, are decoded by real browsers."""
+
+import pytest
+
+from tests.interop.browsers.page import Page
+from tests.interop.conftest import Cast, together
+
+CODECS = {"video/VP9", "video/H264", "video/AV1"}
+WIDTH, HEIGHT = 320, 240
+FRAMES = 20
+
+
+async def publish_all(cast: Cast) -> None:
+    """One page, one WHIP publication a codec."""
+    studio = await cast.chromium("studio")
+    await studio.goto(cast.url())
+    assert set(await studio.probe("codecs", "send")) >= CODECS
+    for codec in sorted(CODECS):
+        name = codec.removeprefix("video/")
+        await studio.probe("publish", f"/whip/codecs?name={name}", codec, WIDTH, HEIGHT)
+
+
+async def decodes(page: Page, codecs: set[str]) -> None:
+    """New frames of each of these."""
+    before = await page.probe("decoded")
+    await page.until(
+        "decoded",
+        accept=lambda now: all(now.get(codec, 0) >= before.get(codec, 0) + FRAMES for codec in codecs),
+    )
+
+
+@pytest.mark.timeout(240)
+async def test_every_codec_is_seen_by_whoever_can_decode_it(cast: Cast) -> None:
+    await publish_all(cast)
+    ana = await cast.chromium("ana")
+    await ana.join(cast.room("codecs"), "ana")
+    await ana.press("Stop camera")
+    dani = await cast.firefox("dani")
+    await dani.join(cast.room("codecs"), "dani")
+    await dani.press("Stop camera")
+
+    able = CODECS & set(await dani.probe("codecs", "receive"))
+    assert "video/VP9" in able
+    await together(decodes(ana, CODECS), decodes(dani, able))
+    for codec in CODECS - able:
+        await dani.until("shows", "Your browser cannot play this video")
+        tiles = await dani.probe("tiles", "camera")
+        name = codec.removeprefix("video/")
+        assert "cannot play" in next(tile["text"] for tile in tiles if name in tile["text"])
+    assert not cast.server.errors()
