@@ -10,6 +10,7 @@ from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast
 
 DESKTOP = {"width": 1366, "height": 768}
+PHONE = {"width": 360, "height": 740}
 PICTURES = 11
 
 
@@ -63,6 +64,23 @@ async def test_nine_and_twenty_five_people_have_a_tile_each(cast: Cast, crowd: D
     await tiles(ana, 24)
     await ana.settles("tiles", "camera", for_s=1)
     assert await overlaps(ana) == 0
+
+
+@pytest.mark.timeout(240)
+async def test_a_phone_shows_everybody_page_by_page(cast: Cast, crowd: Driver) -> None:
+    await fill(crowd, "pages", range(2, 26))
+    ana = await cast.chromium("ana", viewport=PHONE)
+    await ana.join(cast.room("pages"), "ana")
+    await ana.until("tiles", "camera")
+    seen: set[str] = set()
+    for _ in range(10):
+        await ana.settles("tiles", "camera", for_s=1)
+        assert await overlaps(ana) == 0
+        seen |= {tile["participant"] for tile in await ana.probe("tiles", "camera")}
+        if len(seen) == 24:
+            break
+        await ana.press("Next page")
+    assert len(seen) == 24
 
 
 @pytest.mark.timeout(240)
