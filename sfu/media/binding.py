@@ -1,6 +1,7 @@
 """Opens the media sockets. Knows which addresses to bind, and nothing of what is sent."""
 
 import errno
+import os
 import socket
 
 from sfu import _packets
@@ -17,7 +18,7 @@ def bind(config: MediaConfig, limits: Limits) -> _packets.Plane:
     try:
         return _packets.Plane(
             [(host, config.port) for host in hosts],
-            workers=config.workers,
+            workers=config.workers or cores(),
             publisher_bitrate_bps=limits.publisher_bitrate_bps,
             frame_hold_s=config.frame_hold_ms / 1000,
         )
@@ -32,6 +33,15 @@ def _in_words(error: OSError, config: MediaConfig) -> str:
         foreign = next((host for host in config.hosts if host in str(error)), "The address")
         return f"{foreign} is no address of this machine. Choose another with --media-hosts."
     return f"UDP port {config.port} cannot be opened for media: {error.strerror or error}."
+
+
+def cores() -> int:
+    """Those that this process may run on, as many as the packet path can use."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # Linux has it.
+        usable = os.cpu_count() or 1
+    return min(usable, 64)
 
 
 def has_ipv6() -> bool:

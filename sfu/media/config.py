@@ -36,10 +36,10 @@ class MediaConfig:
         maximum=15,
     )
     workers: int = setting(
-        1,
-        "Threads that move packets; the subscribers are shared out among them.",
+        0,
+        "Threads that move packets; the subscribers are shared out among them. 0: one for each core.",
         name="workers",
-        minimum=1,
+        minimum=0,
         maximum=64,
     )
 

@@ -5,7 +5,6 @@ Asks media to show only what changed. Who plays in which order is decided in :mo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 
 from sfu.errors import NotFound
 from sfu.rooms.participant import Participant
@@ -24,10 +23,19 @@ class Viewer:
     shown: dict[SlotId, SourceId] = field(default_factory=dict)
 
 
+Shape = tuple[str | None, int, int]
+"""What a viewer plays, on how many video and audio slots: all of one shape are shown the same."""
+Arrangement = Sequence[SourceId | None]
+"""For the video slots, then for the audio slots."""
+
+
 class Audience:
     def __init__(self, media: Media) -> None:
         self._media = media
         self._viewers: dict[str, Viewer] = {}
+        self._shapes: dict[Shape, dict[str, Viewer]] = {}
+        self._arranged: dict[Shape, Arrangement] = {}
+        """As last told; without the shapes that nobody has."""
 
     def __len__(self) -> int:
         return len(self._viewers)
@@ -41,38 +49,56 @@ class Audience:
     def attach(
         self, viewer_id: str, transport: TransportId, slots: Mapping[MediaKind, Sequence[SlotId]]
     ) -> None:
-        """Raises :class:`NotFound`. The next :meth:`follow` fills the slots."""
+        """Raises :class:`NotFound`. :meth:`seat` or the next :meth:`follow` fills the slots."""
         viewer = self._viewers.get(viewer_id)
         if viewer is None:
             raise NotFound("No such viewer.")
+        self._unshape(viewer)
         viewer.transport = transport
         viewer.slots = slots
+        self._shapes.setdefault(_shape(viewer), {})[viewer.id] = viewer
 
     def remove(self, viewer_id: str) -> bool:
         viewer = self._viewers.pop(viewer_id, None)
-        if viewer is not None and viewer.transport is not None:
+        if viewer is None:
+            return False
+        self._unshape(viewer)
+        if viewer.transport is not None:
             self._media.close_transport(viewer.transport)
-        return viewer is not None
+        return True
+
+    def _unshape(self, viewer: Viewer) -> None:
+        shape = _shape(viewer)
+        there = self._shapes.get(shape)
+        if there is not None and there.pop(viewer.id, None) is not None and not there:
+            del self._shapes[shape]
+            self._arranged.pop(shape, None)
 
     def follow(self, participants: Sequence[Participant], dominant: Track | None) -> None:
-        """What is to be played may have changed: once per distinct wish, then slot by slot."""
-        playlists: dict[str | None, tuple[list[Track], list[Track]]] = {}
-        for viewer in self._viewers.values():
-            if viewer.play not in playlists:
-                playlists[viewer.play] = (
-                    playlist(participants, dominant, "video", viewer.play),
-                    playlist(participants, dominant, "audio", viewer.play),
-                )
-            self._arrange(viewer, *playlists[viewer.play])
+        """What is to be played may have changed: worked out once a shape, told to those whom it changes."""
+        playlists: dict[str | None, Playlists] = {}
+        for shape, viewers in self._shapes.items():
+            play = shape[0]
+            if play not in playlists:
+                playlists[play] = _playlists(participants, dominant, play)
+            arrangement = _arrange(shape, playlists[play])
+            if self._arranged.get(shape) == arrangement:
+                continue
+            self._arranged[shape] = arrangement
+            for viewer in viewers.values():
+                self._show(viewer, arrangement)
 
-    def _arrange(self, viewer: Viewer, pictures: Sequence[Track], sounds: Sequence[Track]) -> None:
-        video, audio = viewer.slots.get("video", ()), viewer.slots.get("audio", ())
-        self._show(viewer, video, pictures)
-        self._show(viewer, audio, beside(pictures[: len(video)], sounds, len(audio)))
+    def seat(self, viewer_id: str, participants: Sequence[Participant], dominant: Track | None) -> None:
+        """One has come: the others go on with what they are shown."""
+        viewer = self._viewers[viewer_id]
+        shape = _shape(viewer)
+        if shape not in self._arranged:
+            self._arranged[shape] = _arrange(shape, _playlists(participants, dominant, viewer.play))
+        self._show(viewer, self._arranged[shape])
 
-    def _show(self, viewer: Viewer, slots: Sequence[SlotId], tracks: Sequence[Track | None]) -> None:
-        for slot, track in zip_longest(slots, tracks[: len(slots)]):
-            source = track.media if track is not None else None
+    def _show(self, viewer: Viewer, arrangement: Arrangement) -> None:
+        slots = (*viewer.slots.get("video", ()), *viewer.slots.get("audio", ()))
+        for slot, source in zip(slots, arrangement, strict=True):
             if viewer.shown.get(slot) == source:
                 continue
             self._media.show(slot, source)
@@ -80,3 +106,24 @@ class Audience:
                 viewer.shown.pop(slot, None)
             else:
                 viewer.shown[slot] = source
+
+
+Playlists = tuple[Sequence[Track], Sequence[Track]]
+
+
+def _playlists(participants: Sequence[Participant], dominant: Track | None, play: str | None) -> Playlists:
+    return (
+        playlist(participants, dominant, "video", play),
+        playlist(participants, dominant, "audio", play),
+    )
+
+
+def _shape(viewer: Viewer) -> Shape:
+    return (viewer.play, len(viewer.slots.get("video", ())), len(viewer.slots.get("audio", ())))
+
+
+def _arrange(shape: Shape, playlists: Playlists) -> Arrangement:
+    _, video, audio = shape
+    pictures = playlists[0][:video]
+    seats = (*pictures, *[None] * (video - len(pictures)), *beside(pictures, playlists[1], audio))
+    return [None if track is None else track.media for track in seats]

@@ -197,6 +197,8 @@ class Room:
             self._watching.replaced(track, self._participants)
             self._speakers.hush(track)
         self._set_live(track, live and not track.muted_by_moderator)
+        if known is not None:
+            self._follow_stage()
         return track
 
     def unpublish(self, participant_id: str, source: TrackSource) -> None:
@@ -301,7 +303,7 @@ class Room:
         self, viewer_id: str, transport: TransportId, video: Sequence[SlotId], audio: Sequence[SlotId]
     ) -> None:
         self._audience.attach(viewer_id, transport, {"video": tuple(video), "audio": tuple(audio)})
-        self._follow_stage()
+        self._audience.seat(viewer_id, self.participants, self._speakers.dominant)
 
     def leave_viewer(self, viewer_id: str, reason: LeaveReason) -> None:
         self._take_out_viewer(viewer_id, reason)
