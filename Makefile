@@ -126,6 +126,11 @@ bench-room: build .venv/.development ## Measure what rooms of 10 to 1000 cost th
 bench-joins: build .venv/.development ## Measure a storm of joins, and one join into rooms of 10 to 1000
 	$(BIN)/python -m tests.bench.storm
 
+.PHONY: bench-workers
+bench-workers: build .venv/.development ## Measure what two workers forward, and one join's commands and model
+	$(BIN)/python -m tests.bench.workers
+	$(BIN)/python -m tests.bench.joins
+
 .PHONY: bench-instructions
 bench-instructions: build .venv/.development ## Count instructions a forwarded packet, and fail if 2 % were added
 	$(BIN)/python -m tests.bench.instructions
