@@ -5,6 +5,7 @@ said again when the layers or their resolutions turn out different. Layers are i
 0 the highest. Knows no bandwidth: what a subscriber's network can take is decided in the packet path.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -38,6 +39,8 @@ class _Source:
     is_screen: bool
     active: tuple[int, ...]
     measured: dict[int, Resolution] = field(default_factory=dict)
+    wanted: Counter[int] = field(default_factory=Counter)
+    """How many slots would take each layer if all were sent."""
 
 
 @dataclass(slots=True)
@@ -45,6 +48,8 @@ class _Shown:
     source: int
     size: Size | None
     layer: int
+    wanted: int
+    """The layer if all were sent."""
 
 
 def choose(size: Size | None, resolutions: Mapping[int, Resolution]) -> int:
@@ -96,12 +101,14 @@ class LayerPolicy:
     def show(self, slot: int, source: int | None, size: Size | None) -> int:
         """The layer that the slot should get."""
         self.remove_slot(slot)
-        if source is None or source not in self._sources:
+        known = None if source is None else self._sources.get(source)
+        if source is None or known is None:
             return TOP
-        layer = self._layer(self._sources[source], size)
-        self._shown[slot] = _Shown(source, size, layer)
+        shown = _Shown(source, size, _layer(known, size, known.active), _layer(known, size))
+        self._shown[slot] = shown
         self._viewers.setdefault(source, set()).add(slot)
-        return layer
+        known.wanted[shown.wanted] += 1
+        return shown.layer
 
     def remove_slot(self, slot: int) -> int | None:
         """The source that it showed."""
@@ -109,6 +116,7 @@ class LayerPolicy:
         if shown is None:
             return None
         self._viewers[shown.source].discard(slot)
+        self._sources[shown.source].wanted[shown.wanted] -= 1
         return shown.source
 
     def wanted(self, source: int) -> int | None:
@@ -116,9 +124,7 @@ class LayerPolicy:
         known = self._sources.get(source)
         if known is None or known.is_screen or known.layers == 1:
             return None
-        resolutions = resolutions_of(known.layers, known.measured)
-        shown = (self._shown[slot] for slot in self._viewers.get(source, ()))
-        return min((choose(each.size, resolutions) for each in shown), default=known.layers - 1)
+        return min(+known.wanted, default=known.layers - 1)
 
     def layers_changed(self, source: int, active: Iterable[int]) -> list[Change]:
         """Other layers carry packets than before."""
@@ -136,24 +142,34 @@ class LayerPolicy:
         if known is None or told == known.measured:
             return []
         known.measured = told
+        self._count_wanted(source, known)
         return self._chosen_anew(source, known)
+
+    def _count_wanted(self, source: int, known: _Source) -> None:
+        known.wanted.clear()
+        for slot in self._viewers.get(source, ()):
+            shown = self._shown[slot]
+            shown.wanted = _layer(known, shown.size)
+            known.wanted[shown.wanted] += 1
 
     def _chosen_anew(self, source: int, known: _Source) -> list[Change]:
         changes: list[Change] = []
         for slot in self._viewers.get(source, ()):
             shown = self._shown[slot]
-            layer = self._layer(known, shown.size)
+            layer = _layer(known, shown.size, known.active)
             if layer != shown.layer:
                 shown.layer = layer
                 changes.append((slot, source, layer))
         return changes
 
-    def _layer(self, source: _Source, size: Size | None) -> int:
-        if source.is_screen:
-            # Text is read, not looked at.
-            return TOP
-        resolutions = resolutions_of(source.layers, source.measured)
-        return choose(size, {layer: resolutions[layer] for layer in source.active})
+
+def _layer(source: _Source, size: Size | None, among: Iterable[int] | None = None) -> int:
+    """Of these layers, or of all."""
+    if source.is_screen:
+        # Text is read, not looked at.
+        return TOP
+    resolutions = resolutions_of(source.layers, source.measured)
+    return choose(size, resolutions if among is None else {layer: resolutions[layer] for layer in among})
 
 
 def _halved(length: int, times: int) -> int:

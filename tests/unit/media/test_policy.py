@@ -114,6 +114,14 @@ def test_the_largest_tile_says_what_is_wanted_though_it_is_not_sent(policy: Laye
     assert policy.wanted(1) == F
 
 
+def test_what_is_wanted_follows_the_measured_resolution(policy: LayerPolicy) -> None:
+    policy.show(9, 1, Tile(320, 180))
+    policy.measured(1, {F: (320, 180), H: (160, 90), Q: (80, 45)})
+    assert policy.wanted(1) == F
+    policy.show(9, 1, Tile(80, 45))
+    assert policy.wanted(1) == Q
+
+
 def test_nothing_is_wanted_of_what_has_no_choice(policy: LayerPolicy) -> None:
     policy.add_source(2, 1, is_screen=False)
     policy.add_source(3, 3, is_screen=True)
