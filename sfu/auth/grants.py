@@ -1,8 +1,9 @@
 """What a person or program may do once its token is believed."""
 
-import unicodedata
 from dataclasses import dataclass
 from typing import Literal
+
+from sfu.rooms.names import in_one_spelling
 
 Role = Literal["moderator", "publisher", "subscriber"]
 ROLES: tuple[Role, ...] = ("moderator", "publisher", "subscriber")
@@ -28,8 +29,4 @@ class Grant:
 
     def covers(self, room: str) -> bool:
         """However either spells it: rooms are called by their names in NFC."""
-        return self.room == EVERY_ROOM or _nfc(self.room) == _nfc(room)
-
-
-def _nfc(room: str) -> str:
-    return unicodedata.normalize("NFC", room)
+        return self.room == EVERY_ROOM or in_one_spelling(self.room) == in_one_spelling(room)

@@ -17,10 +17,15 @@ _FORBIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Cn", "Co", "Zl", "Zp"})
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+def in_one_spelling(name: str) -> str:
+    """In NFC, in which names that read the same are the same."""
+    return unicodedata.normalize("NFC", name)
+
+
 def checked_room_name(name: str, longest: int) -> str:
     """The name in NFC, so that one spelling is one room; raises :class:`BadName`."""
     # NFC can lengthen a text, at most threefold (UAX #15), so the raw text is measured first.
-    name = unicodedata.normalize("NFC", name) if len(name) <= longest else name
+    name = in_one_spelling(name) if len(name) <= longest else name
     if not 1 <= len(name) <= longest:
         raise BadName(f"A room's name has 1 to {longest} characters.")
     if not all(_may_stand_in_room_name(mark) for mark in name) or unicodedata.category(name[0])[0] == "M":
@@ -32,7 +37,7 @@ def checked_room_name(name: str, longest: int) -> str:
 
 def checked_person_name(name: str, longest: int) -> str:
     """The name trimmed and in NFC; raises :class:`BadName`. Two people may share one."""
-    name = name.strip() if len(name) > longest else unicodedata.normalize("NFC", name).strip()
+    name = name.strip() if len(name) > longest else in_one_spelling(name).strip()
     if not 1 <= len(name) <= longest:
         raise BadName(f"A name has 1 to {longest} characters.")
     if any(mark in _BIDI_CONTROLS or unicodedata.category(mark) in _FORBIDDEN_CATEGORIES for mark in name):

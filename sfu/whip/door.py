@@ -7,7 +7,6 @@ A session's URL holds a secret, so that nobody else can end it in open mode; in 
 token as well. Knows no signalling.
 """
 
-import unicodedata
 from functools import partial
 from urllib.parse import quote
 
@@ -19,6 +18,7 @@ from sfu.errors import NotFound
 from sfu.http import reached_at
 from sfu.ids import secret
 from sfu.join import Joiner, JoinKind, JoinRequest, SessionHandle
+from sfu.rooms.names import in_one_spelling
 from sfu.turns import Turns
 from sfu.whip.http import SDP, Handler, answered, preflight, read_sdp
 
@@ -90,7 +90,7 @@ class WhipDoor:
         self._grant(request, room)
         handle = self._sessions.get(request.match_info["session"])
         # A token for one room must not end a session in another.
-        if handle is None or (handle.kind, handle.room.name) != (kind, unicodedata.normalize("NFC", room)):
+        if handle is None or (handle.kind, handle.room.name) != (kind, in_one_spelling(room)):
             raise NotFound("There is no such session, or it has ended.")
         self._joiner.leave(handle)
         return web.Response(status=200)
