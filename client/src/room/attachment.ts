@@ -61,8 +61,6 @@ export class Attachment {
   #listener: AttachmentListener | null = null;
   /** One negotiation after the other. */
   #turn: Promise<void> = Promise.resolve();
-  /** As the server last said. */
-  #wanted: readonly WantedLayers[] = [];
 
   /** Makes the offer and opens the socket at once: both take time that joining then need not. */
   constructor(options: AttachmentOptions) {
@@ -135,8 +133,7 @@ export class Attachment {
 
   /** Somebody needs these layers of what is sent, and no others. */
   want(wanted: readonly WantedLayers[]): void {
-    this.#wanted = wanted;
-    void this.#inTurn(() => this.#choose());
+    for (const { source, rids } of wanted) void this.#inTurn(() => this.#transport.choose(source, rids));
   }
 
   /** The server stopped a track itself: it need not be told. */
@@ -197,10 +194,6 @@ export class Attachment {
     const done = this.#turn.then(task);
     this.#turn = done.catch(() => {});
     return done;
-  }
-
-  async #choose(): Promise<void> {
-    for (const { source, rids } of this.#wanted) await this.#transport.choose(source, rids);
   }
 
   async #grow(videoSlots: number): Promise<void> {
