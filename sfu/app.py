@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -25,11 +24,12 @@ from sfu.log import get_logger
 from sfu.media.collector import MediaCollector
 from sfu.media.plane import MediaPlane
 from sfu.metrics import Metrics
-from sfu.rooms.events import ParticipantJoined, RoomClosed, RoomEvent, ViewerJoined
+from sfu.rooms.events import ParticipantJoined, RoomEvent, ViewerJoined
 from sfu.rooms.room import Room
 from sfu.rooms.rooms import Rooms
 from sfu.signalling.door import SignallingDoor
 from sfu.signalling.sessions import Sessions
+from sfu.stopping import StopSignals, drain
 from sfu.turns import Turns
 from sfu.web import addresses, listen, responses, strangers, tls
 from sfu.web.api import Api
@@ -80,25 +80,6 @@ async def _serve(config: Config, clock: Clock) -> int:
     log.info("stopped")
     # Whoever started us can tell a crash from an end, and start us anew.
     return 1 if core.media.has_failed else 0
-
-
-class StopSignals:
-    """The first SIGTERM or SIGINT asks for an end once calls are over, the second for one now."""
-
-    def __init__(self) -> None:
-        self.first = asyncio.Event()
-        self.second = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._received)
-
-    def at_once(self) -> None:
-        """Nobody needs to ask: there is nothing left to wait for."""
-        self.first.set()
-        self.second.set()
-
-    def _received(self) -> None:
-        (self.second if self.first.is_set() else self.first).set()
 
 
 # -- building -------------------------------------------------------------------------------------
@@ -257,35 +238,3 @@ async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-# -- stopping -------------------------------------------------------------------------------------
-
-
-async def drain(rooms: Rooms, timeout_s: float, now: asyncio.Event) -> None:
-    """No new joins; running calls go on until the last has ended, the time is over or `now` is set."""
-    rooms.drain()
-    log.info("no new joins from now on", rooms=len(rooms), timeout_s=timeout_s)
-    vacated = Vacated(rooms)
-    waits = [asyncio.create_task(event.wait()) for event in (vacated.event, now)]
-    await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-
-
-class Vacated:
-    """Set once the last room has closed."""
-
-    def __init__(self, rooms: Rooms) -> None:
-        self.event = asyncio.Event()
-        self._rooms = rooms
-        rooms.add_observer(self)
-        self._look()
-
-    def on_room_event(self, _: Room, event: RoomEvent) -> None:
-        if isinstance(event, RoomClosed):
-            self._look()
-
-    def _look(self) -> None:
-        if len(self._rooms) == 0:
-            self.event.set()
