@@ -1,9 +1,9 @@
 """The media plane: what rooms and joining ask of media, turned into commands to the packet path.
 
 Commands go down at once, events come up in bounded batches on the event loop (:mod:`sfu.media.dispatch`),
-DTLS is worked off in between (:mod:`sfu.media.handshakes`). What the packet path refuses is not held here
-either. A transport that is lost is forgotten with all it held, and its listener is told once; an id that is
-no longer known is ignored. Knows no room, participant or SDP.
+DTLS is worked off in between (:mod:`sfu.media.handshakes`), peers' connections are kept in
+:mod:`sfu.media.transports`. What the packet path refuses is not held here either; an id that is no longer
+known is ignored. Knows no room, participant or SDP.
 """
 
 import asyncio
@@ -13,8 +13,8 @@ from typing import Self
 
 from sfu import _packets
 from sfu.clock import Clock
-from sfu.errors import BadOffer, NotFound, ServerFull
-from sfu.ids import MediaRoomId, SourceId, TransportId
+from sfu.errors import ServerFull
+from sfu.ids import MediaRoomId, SourceId
 from sfu.limits import Limits
 from sfu.log import get_logger
 from sfu.media import stats
@@ -22,19 +22,17 @@ from sfu.media.binding import bind
 from sfu.media.candidates import InterfaceAddresses, host_candidates
 from sfu.media.certificates import Certificates
 from sfu.media.config import MediaConfig
-from sfu.media.credentials import new_password, new_ufrag
 from sfu.media.dispatch import Dispatcher, tell
 from sfu.media.driver import Driver
 from sfu.media.dtls import SrtpKeys
 from sfu.media.handshakes import Handshakes
-from sfu.media.inventory import Inventory, SlotEntry, SourceEntry, TransportEntry
+from sfu.media.inventory import Inventory, SlotEntry, SourceEntry
 from sfu.media.policy import Size
 from sfu.media.probe import Probe, ProbeResult
 from sfu.media.showing import Showing
 from sfu.media.specs import (
     CodecSpec,
     Extensions,
-    LocalSetup,
     LocalTransport,
     LostReason,
     RemoteTransport,
@@ -47,6 +45,7 @@ from sfu.media.specs import (
     Transport,
     TransportListener,
 )
+from sfu.media.transports import Transports
 from sfu.sdp.model import Candidate
 
 log = get_logger(__name__)
@@ -67,12 +66,18 @@ class MediaPlane:
         self._packets = packets
         self._config = config
         self._limits = limits
-        self._certificates = Certificates(clock)
         self._interfaces = InterfaceAddresses(clock.monotonic)
         self._inventory = Inventory()
         self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
         self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
         self._showing = Showing(self._inventory, packets, self._snapshots.get, _later)
+        self._transports = Transports(
+            packets,
+            self._inventory,
+            handshakes=self._handshakes,
+            certificates=Certificates(clock),
+            showing=self._showing,
+        )
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
@@ -109,39 +114,16 @@ class MediaPlane:
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
     ) -> Transport:
         """For the probe: a full server is not an unhealthy one."""
-        certificate = self._certificates.current()
-        is_client = remote.setup == "passive"
-        setup: LocalSetup = "active" if is_client else "passive"
-        local = LocalTransport(new_ufrag(), new_password(), certificate.fingerprint, setup)
-        entry = TransportEntry(
-            self._inventory.numbers.take(),
-            remote,
-            local,
-            certificate,
-            "client" if is_client else "server",
-            listener,
-        )
-        self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
-        self._inventory.transports[entry.id] = entry
-        return Transport(TransportId(entry.id), local)
+        return self._transports.open(remote, extensions=extensions, listener=listener)
 
     def restart_ice(self, transport: int, remote: RemoteTransport) -> LocalTransport:
-        """New credentials, same DTLS association (RFC 8842 §4: its fingerprints may not change)."""
-        entry = self._transport(transport)
-        if set(remote.fingerprints) != set(entry.remote.fingerprints):
-            raise BadOffer("an ICE restart cannot change the DTLS fingerprint; join again instead")
-        local = dataclasses.replace(entry.local, ufrag=new_ufrag(), password=new_password())
-        self._packets.restart_ice(transport, **_credentials(local, remote))
-        entry.local = local
-        return local
+        return self._transports.restart_ice(transport, remote)
 
     def set_extensions(self, transport: int, extensions: Extensions) -> None:
         self._packets.set_extensions(transport, extensions)
 
     def close_transport(self, transport: int) -> None:
-        if goodbye := self._handshakes.close(transport):
-            self._packets.send_dtls(transport, goodbye)
-        self._forget(transport)
+        self._transports.close(transport)
 
     def candidates(self, *, reached_at: str | None) -> list[Candidate]:
         """Ours, best first, for a peer whose HTTP request reached us at the local address `reached_at`."""
@@ -167,7 +149,7 @@ class MediaPlane:
         self, transport: int, spec: SourceSpec, listener: SourceListener | None = None
     ) -> SourceId:
         codecs = _codecs(spec.codecs)
-        holder, source = self._transport(transport), self._inventory.numbers.take()
+        holder, source = self._transports.entry(transport), self._inventory.numbers.take()
         self._packets.add_source(
             source,
             transport=transport,
@@ -192,7 +174,7 @@ class MediaPlane:
 
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
         codecs = _codecs(spec.codecs)
-        holder, slot = self._transport(transport), self._inventory.new_slot(spec)
+        holder, slot = self._transports.entry(transport), self._inventory.new_slot(spec)
         self._packets.add_slot(
             slot.id,
             transport=transport,
@@ -306,7 +288,7 @@ class MediaPlane:
 
     def transport_lost(self, transport: int, reason: LostReason) -> None:
         self._handshakes.close(transport)
-        self._lose(transport, reason)
+        self._transports.lose(transport, reason)
 
     def worker_failed(self, worker: int, reason: str) -> None:
         """The others go on; whoever it served is told that the transport is lost."""
@@ -334,44 +316,7 @@ class MediaPlane:
             tell(entry.listener.on_connected)
 
     def handshake_lost(self, transport: int, reason: LostReason) -> None:
-        self._lose(transport, reason)
-
-    # -- parts --------------------------------------------------------------------------------------
-
-    def _transport(self, transport: int) -> TransportEntry:
-        entry = self._inventory.transports.get(transport)
-        if entry is None:
-            raise NotFound("the media connection is gone")
-        return entry
-
-    def _lose(self, transport: int, reason: LostReason) -> None:
-        entry = self._inventory.transports.get(transport)
-        if entry is not None:
-            self._forget(transport)
-            log.info("transport lost", transport=transport, reason=reason)
-            tell(entry.listener.on_lost, reason)
-
-    def _forget(self, transport: int) -> None:
-        entry = self._inventory.transports.get(transport)
-        if entry is None:
-            return
-        for source in list(entry.sources):
-            self._inventory.remove_source(source)
-            self._showing.remove_source(source)
-        for slot in list(entry.slots):
-            self._inventory.remove_slot(slot)
-            self._showing.remove_slot(slot)
-        del self._inventory.transports[transport]
-        self._packets.remove_transport(transport)
-
-
-def _credentials(local: LocalTransport, remote: RemoteTransport) -> dict[str, str]:
-    return {
-        "local_ufrag": local.ufrag,
-        "local_password": local.password,
-        "remote_ufrag": remote.ufrag,
-        "remote_password": remote.password,
-    }
+        self._transports.lose(transport, reason)
 
 
 def _later(delay_s: float, then: Callable[[], None]) -> asyncio.TimerHandle:
