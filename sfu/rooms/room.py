@@ -1,8 +1,9 @@
 """One room: who is in it, what they send, who moderates.
 
-Doors and media call in, events go out (:mod:`sfu.rooms.events`). What each participant sees is kept in
-:mod:`sfu.rooms.watching`, who is heard in :mod:`sfu.rooms.speakers`, viewers without signalling in
-:mod:`sfu.rooms.audience`. Methods raise :class:`sfu.errors.SfuError` before they change anything.
+Doors and media call in, events go out (:mod:`sfu.rooms.events`). What each participant sends is kept in
+:mod:`sfu.rooms.publishing`, what it sees in :mod:`sfu.rooms.watching`, who is heard in
+:mod:`sfu.rooms.speakers`, viewers without signalling in :mod:`sfu.rooms.audience`. Methods raise
+:class:`sfu.errors.SfuError` before they change anything.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from sfu.rooms.names import checked_person_name
 from sfu.rooms.participant import Participant, ParticipantKind
 from sfu.rooms.permissions import Role
 from sfu.rooms.ports import Media, MediaRoomId, SlotId, SourceId, TransportId
+from sfu.rooms.publishing import Publishing
 from sfu.rooms.speakers import Speakers
 from sfu.rooms.stage import playlist
 from sfu.rooms.subscription import View
@@ -66,6 +68,16 @@ class Room:
         self._speakers = Speakers(self._tracks, self._emit, self._follow_stage)
         self._watching = Watching(media, self._tracks, self._speakers, self._emit)
         self._audience = Audience(media)
+        self._publishing = Publishing(
+            media,
+            limits,
+            participants=self._participants,
+            tracks=self._tracks,
+            speakers=self._speakers,
+            watching=self._watching,
+            emit=self._emit,
+            follow_stage=self._follow_stage,
+        )
         media.set_room_listener(self.media_room, self._speakers)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -127,7 +139,7 @@ class Room:
         name = checked_person_name(name, self._limits.name_length)
         self._admit(past_lock=role == "moderator")
         if publishing:
-            self._check_publishers()
+            self._publishing.check_publishers()
         participant = Participant(
             id=self._new_id(), name=name, kind=kind, granted=role, role=role, joined_at=self._clock.unix()
         )
@@ -143,7 +155,7 @@ class Room:
             return
         tracks = self._take_out(participant)
         self._emit(events.ParticipantLeft(participant.id, reason))
-        self._tracks_gone(tracks)
+        self._publishing.tracks_gone(tracks)
         self._appoint()
         self._close_if_empty()
 
@@ -185,47 +197,21 @@ class Room:
 
     def publish(self, participant_id: str, source: TrackSource, media: SourceId, live: bool) -> Track:
         """Negotiated: others are told when it is first live. Again for a known one: its new source."""
-        participant = self.participant(participant_id)
-        participant.require("publish")
-        known = participant.tracks.get(source)
-        if live and (known is None or not known.published):
-            self._check_publishers(participant)
-        track = self._tracks.register(participant, source, media)
-        if track.muted_by_moderator or not track.published:
-            self._media.set_forwarding(media, False)
-        if known is not None:
-            self._watching.replaced(track, self._participants)
-            self._speakers.hush(track)
-        self._set_live(track, live and not track.muted_by_moderator)
-        if known is not None:
-            self._follow_stage()
-        return track
+        return self._publishing.publish(self.participant(participant_id), source, media, live)
 
     def unpublish(self, participant_id: str, source: TrackSource) -> None:
         """No longer negotiated."""
-        participant = self.participant(participant_id)
-        track = participant.tracks.get(source)
-        if track is None:
-            return
-        was_published = track.published
-        self._tracks.drop(participant, track)
-        if was_published:
-            self._emit(events.TrackUnpublished(participant_id, track.id))
-        self._tracks_gone([track])
+        self._publishing.unpublish(self.participant(participant_id), source)
 
     def set_live(self, participant_id: str, source: TrackSource, live: bool) -> None:
         """Its owner says so; that also ends a moderator's mute."""
-        participant = self.participant(participant_id)
-        participant.require("publish")
-        track = participant.tracks.get(source)
-        if track is None:
-            raise NotFound("That track was not offered.")
-        if live and not track.published:
-            self._check_publishers(participant)
-        if live and track.muted_by_moderator:
-            track.muted_by_moderator = False
-            self._media.set_forwarding(track.media, True)
-        self._set_live(track, live)
+        self._publishing.set_live(self.participant(participant_id), source, live)
+
+    def layers_wanted(self, participant_id: str, source: TrackSource, rids: Sequence[str]) -> None:
+        """Media found which simulcast layers of the track anybody needs; its owner may spare the others."""
+        participant = self._participants.get(participant_id)
+        if participant is not None:
+            self._publishing.layers_wanted(participant, source, rids)
 
     # -- watching --------------------------------------------------------------------------------
 
@@ -241,14 +227,6 @@ class Room:
         """What is on its screen, most important first."""
         self._watching.set_view(self.participant(participant_id), tiles)
 
-    def layers_wanted(self, participant_id: str, source: TrackSource, rids: Sequence[str]) -> None:
-        """Media found which simulcast layers of the track anybody needs; its owner may spare the others."""
-        participant = self._participants.get(participant_id)
-        track = None if participant is None else participant.tracks.get(source)
-        if track is not None and track.wanted_rids != tuple(rids):
-            track.wanted_rids = tuple(rids)
-            self._emit(events.LayersWanted(participant_id, source, track.wanted_rids))
-
     def slot_undecodable(self, participant_id: str, slot: SlotId, source: SourceId) -> None:
         """Media found that the participant has no codec for what the slot shows."""
         watcher, track = self._participants.get(participant_id), self._tracks.of_media(source)
@@ -260,12 +238,7 @@ class Room:
     def mute(self, moderator_id: str, track_id: TrackId) -> None:
         """Silent until its owner sets it live again."""
         self.participant(moderator_id).require("mute_others")
-        track = self._tracks.published(track_id)
-        if not track.live:
-            return
-        track.muted_by_moderator = True
-        self._media.set_forwarding(track.media, False)
-        self._set_live(track, False, by_moderator=True)
+        self._publishing.mute(track_id)
 
     def remove(self, moderator_id: str, participant_id: str) -> None:
         self.participant(moderator_id).require("remove_others")
@@ -281,8 +254,9 @@ class Room:
         """Everybody leaves."""
         self.participant(moderator_id).require("end")
         self._emit(events.RoomEnded())
-        leaving, self._participants = self._participants, {}
-        for participant in leaving.values():
+        leaving = list(self._participants.values())
+        self._participants.clear()
+        for participant in leaving:
             self._take_out(participant)
             self._emit(events.ParticipantLeft(participant.id, "room_ended"))
         for viewer_id in self._audience.ids():
@@ -324,12 +298,6 @@ class Room:
         if len(self._participants) + self.viewers >= self._limits.participants_per_room:
             raise RoomFull("The room is full.")
 
-    def _check_publishers(self, participant: Participant | None = None) -> None:
-        publishing = self._tracks.publishers()
-        is_known = participant is not None and participant.id in publishing
-        if not is_known and len(publishing) >= self._limits.publishers_per_room:
-            raise RoomFull("As many as may send in this room do so.")
-
     def _appoint(self, newcomer: Participant | None = None) -> None:
         """Open mode: the earliest person present moderates. Programs (WHIP) cannot."""
         if not self._is_open or any(one.role == "moderator" for one in self._participants.values()):
@@ -341,36 +309,13 @@ class Room:
                     self._emit_updated(participant)
                 return
 
-    def _set_live(self, track: Track, live: bool, *, by_moderator: bool = False) -> None:
-        if track.live == live:
-            return
-        track.live = live
-        ids = (track.participant, track.id, track.source)
-        if track.published:
-            self._emit(events.TrackUpdated(*ids, live, by_moderator))
-        else:
-            self._tracks.mark_published(track)
-            self._media.set_forwarding(track.media, True)
-            self._emit(events.TrackPublished(*ids, live))
-        self._speakers.tell()
-        self._follow_stage()
-
     def _take_out(self, participant: Participant) -> list[Track]:
         """Returns the tracks that went with it."""
         self._watching.stop(participant)
-        tracks = list(participant.tracks.values())
-        for track in tracks:
-            self._tracks.drop(participant, track)
+        tracks = self._publishing.take_out(participant)
         if participant.transport is not None:
             self._media.close_transport(participant.transport)
         return tracks
-
-    def _tracks_gone(self, tracks: Sequence[Track]) -> None:
-        for track in tracks:
-            self._speakers.forget(track)
-        self._watching.gone(tracks, self._participants)
-        self._speakers.tell()
-        self._follow_stage()
 
     def _take_out_viewer(self, viewer_id: str, reason: LeaveReason) -> None:
         if self._audience.remove(viewer_id):
