@@ -105,6 +105,10 @@ class PeerSnapshot:
         """Datagrams that were nothing we know, or that did not authenticate."""
 
     @property
+    def early(self) -> int:
+        """Media that overtook the last message of the handshake, as UDP allows."""
+
+    @property
     def unknown(self) -> int:
         """Packets on SSRCs that the answer did not announce."""
 

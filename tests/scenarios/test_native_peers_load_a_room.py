@@ -49,7 +49,10 @@ async def test_twenty_viewers_see_one_publisher(driver: Driver) -> None:
 
     await until(all_see)
     snapshot = driver.generator.snapshot()
-    assert all(peer.refused == peer.unknown == 0 for peer in snapshot.peers)
+    strange = [
+        (peer.number, peer.refused, peer.unknown) for peer in snapshot.peers if peer.refused or peer.unknown
+    ]
+    assert not strange
     assert snapshot.frame_delay.count > 0
     assert snapshot.frame_total.p50_ms >= snapshot.frame_delay.p50_ms
 

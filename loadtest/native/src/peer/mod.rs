@@ -85,6 +85,8 @@ pub(crate) struct PeerCounts {
     pub(crate) connected_at: Option<Nanos>,
     /// Datagrams that were nothing we know, or that did not authenticate.
     pub(crate) refused: u64,
+    /// Media that overtook the last message of the handshake, as UDP allows.
+    pub(crate) early: u64,
     pub(crate) receive: ReceiveCounts,
     pub(crate) packets_sent: u64,
     pub(crate) repairs_sent: u64,
@@ -238,19 +240,25 @@ impl Peer {
     }
 
     fn handle_rtp(&mut self, context: &mut Context<'_>, came_at: Nanos, data: &mut [u8]) {
-        let is_taken = match &mut self.srtp {
-            Some((sender, receiver)) => self
-                .receiver
-                .handle_rtp(context, came_at, data, receiver, sender),
-            None => false,
+        let Some((sender, receiver)) = &mut self.srtp else {
+            return self.count_early();
         };
+        let is_taken = self
+            .receiver
+            .handle_rtp(context, came_at, data, receiver, sender);
         self.counts.refused += u64::from(!is_taken);
+    }
+
+    fn count_early(&mut self) {
+        match self.state {
+            PeerState::Handshaking => self.counts.early += 1,
+            _ => self.counts.refused += 1,
+        }
     }
 
     fn handle_rtcp(&mut self, context: &mut Context<'_>, came_at: Nanos, data: &mut [u8]) {
         let Some((sender, receiver)) = &mut self.srtp else {
-            self.counts.refused += 1;
-            return;
+            return self.count_early();
         };
         let Ok(length) = receiver.unprotect_rtcp(data) else {
             self.counts.refused += 1;

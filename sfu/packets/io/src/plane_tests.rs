@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex as StdMutex};
 
 use sfu_proto::drop::{DropCounters, DropReason};
-use sfu_proto::ids::{RoomId, SourceId};
+use sfu_proto::ids::{RoomId, SourceId, TransportId};
 use sfu_proto::transmit::{Datagram, Path, Transmit, TransmitBatch};
 
 use super::*;
@@ -31,10 +31,21 @@ struct Echo {
     dscp: u8,
     /// Echoes to port 0, where nothing can be sent.
     is_misled: bool,
+    calls: Calls,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    SendDtls,
+    HandleDatagrams,
+    PollTransmits,
+}
+
+type Calls = Arc<StdMutex<Vec<Call>>>;
 
 impl Machine for Echo {
     fn handle_datagrams(&mut self, _now: Instant, datagrams: &mut [Datagram<'_>]) {
+        self.note(Call::HandleDatagrams);
         for datagram in datagrams {
             self.datagrams += 1;
             self.sizes
@@ -60,6 +71,7 @@ impl Machine for Echo {
                     speaking: true,
                 });
             }
+            Command::SendDtls { .. } => self.note(Call::SendDtls),
             Command::AddRoom { positions, .. } => {
                 self.deadline = Some(now + Duration::from_millis(positions.into()));
             }
@@ -77,6 +89,7 @@ impl Machine for Echo {
     }
 
     fn poll_transmits(&mut self, _now: Instant, batch: &mut TransmitBatch) -> bool {
+        self.note(Call::PollTransmits);
         std::mem::swap(batch, &mut self.out);
         false
     }
@@ -99,6 +112,10 @@ impl Machine for Echo {
 }
 
 impl Echo {
+    fn note(&self, call: Call) {
+        self.calls.lock().expect("no panic before").push(call);
+    }
+
     fn echo(&mut self, mut path: Path, data: &[u8]) {
         if self.is_misled && data.starts_with(b"nowhere") {
             path.remote.set_port(0);
@@ -220,6 +237,32 @@ fn many_datagrams_come_in_order() {
             assert_eq!((len, buffer[0]), (1200, number), "round {round}");
         }
     }
+}
+
+/// Media that others send under the new keys must not overtake a handshake's last message.
+#[test]
+fn what_an_order_says_leaves_before_more_is_received() {
+    let calls = Calls::default();
+    let machine = Echo {
+        calls: Arc::clone(&calls),
+        ..Echo::default()
+    };
+    let plane = plane(&["127.0.0.1:0"], machine);
+    let peer = peer("127.0.0.1:0");
+    // While the worker sleeps, an order and a datagram come for its next turn.
+    let sleep = Command::RemoveRoom { room: RoomId(200) };
+    plane.command(sleep).expect("taken");
+    plane
+        .command(Command::SendDtls {
+            transport: TransportId(1),
+            datagram: Vec::new(),
+        })
+        .expect("taken");
+    assert_echo_from("127.0.0.1", &plane, &peer);
+    let calls = calls.lock().expect("no panic before");
+    let said = calls.iter().position(|&call| call == Call::SendDtls);
+    let said = said.expect("the order was carried out");
+    assert_eq!(calls[said + 1], Call::PollTransmits, "{calls:?}");
 }
 
 /// What is counted under a reason by now.

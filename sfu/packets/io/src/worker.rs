@@ -127,7 +127,7 @@ impl<M: Machine> Worker<M> {
         self.stress.wakes(Instant::now());
         self.is_behind = false;
         let is_stopping = self.orders.is_stopping();
-        self.obey(is_stopping);
+        self.obey(is_stopping)?;
         self.receive();
         self.take_handed(is_stopping);
         let now = Instant::now();
@@ -185,17 +185,24 @@ impl<M: Machine> Worker<M> {
             || self.machine.is_abandoned()
     }
 
-    /// Carries out what the control side asked for; all of it before the end.
-    fn obey(&mut self, is_stopping: bool) {
+    /// Carries out what the control side asked for; all of it before the end. What it had to
+    /// say leaves before anything more is received: the last message of a DTLS handshake must
+    /// not be overtaken by media that other workers send under its keys.
+    fn obey(&mut self, is_stopping: bool) -> io::Result<()> {
         let mut obeyed = 0;
         while is_stopping || obeyed < ORDERS_A_TURN {
             let Some(order) = self.orders.take() else {
-                return;
+                break;
             };
             self.carry_out(order);
             obeyed += 1;
         }
-        self.is_behind = true;
+        match obeyed {
+            0 => return Ok(()),
+            ORDERS_A_TURN.. => self.is_behind = true,
+            _ => {}
+        }
+        self.transmit(Instant::now())
     }
 
     fn carry_out(&mut self, order: Order) {
