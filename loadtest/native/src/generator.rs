@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::peer::{Identity, PeerConfig};
-use crate::system::Waker;
+use crate::system::Wake;
 use crate::worker::{Order, Worker, WorkerSnapshot};
 
 /// A worker answers between two batches; this long it takes only when it is gone.
@@ -22,7 +22,7 @@ pub(crate) struct Generator {
 
 struct Thread {
     orders: Mutex<Sender<Order>>,
-    waker: Arc<Waker>,
+    wake: Arc<Wake>,
     handle: Mutex<Option<JoinHandle<io::Result<()>>>>,
 }
 
@@ -99,15 +99,15 @@ impl Drop for Generator {
 impl Thread {
     fn start(index: usize, identity: &Arc<Identity>) -> io::Result<Self> {
         let (orders, received) = mpsc::channel();
-        let waker = Arc::new(Waker::new()?);
-        let (roused, identity) = (Arc::clone(&waker), Arc::clone(identity));
+        let wake = Arc::new(Wake::new()?);
+        let (roused, identity) = (Arc::clone(&wake), Arc::clone(identity));
         // The buffers point into themselves and are made where they are used.
         let handle = std::thread::Builder::new()
             .name(format!("peers-{index}"))
             .spawn(move || Worker::new(received, roused, identity)?.run())?;
         Ok(Self {
             orders: Mutex::new(orders),
-            waker,
+            wake,
             handle: Mutex::new(Some(handle)),
         })
     }
@@ -117,7 +117,7 @@ impl Thread {
         orders
             .send(order)
             .map_err(|_| "a generator thread has ended".to_owned())?;
-        self.waker.wake();
+        self.wake.notify();
         Ok(())
     }
 

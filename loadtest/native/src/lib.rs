@@ -7,6 +7,7 @@
 //! is the driver's, in Python; this crate is handed what the answer said. Only `system` holds
 //! `unsafe` code.
 
+mod context;
 mod generator;
 mod histogram;
 mod outbox;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Instant;
 
+use crate::context::{Context, Measures};
 use crate::outbox::Outbox;
-use crate::peer::{Context, Identity, Measures, Peer, PeerConfig, PeerCounts, PeerState};
-use crate::system::{Inbox, Poller, Socket, Waker, monotonic, realtime, thread_cpu};
+use crate::peer::{Identity, Peer, PeerConfig, PeerCounts, PeerState};
+use crate::system::{Inbox, Poller, Socket, Wake, monotonic, realtime, thread_cpu};
 use crate::time::{Epoch, NEVER, Nanos, SECOND};
 
 /// The wall clock is looked at again this often: it may be slewed against the monotonic one.
@@ -52,7 +53,7 @@ struct Seat {
 
 pub(crate) struct Worker {
     orders: Receiver<Order>,
-    waker: Arc<Waker>,
+    wake: Arc<Wake>,
     identity: Arc<Identity>,
     poller: Poller,
     inbox: Inbox,
@@ -72,14 +73,14 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(
         orders: Receiver<Order>,
-        waker: Arc<Waker>,
+        wake: Arc<Wake>,
         identity: Arc<Identity>,
     ) -> io::Result<Self> {
         let now = monotonic();
         Ok(Self {
-            poller: Poller::new(&waker)?,
+            poller: Poller::new(&wake)?,
             orders,
-            waker,
+            wake,
             identity,
             inbox: Inbox::new(),
             outbox: Outbox::default(),
@@ -119,7 +120,7 @@ impl Worker {
 
     /// Whether to go on.
     fn obey(&mut self) -> bool {
-        self.waker.reset();
+        self.wake.clear();
         loop {
             match self.orders.try_recv() {
                 Ok(Order::Add(number, config)) => self.add(number, *config),

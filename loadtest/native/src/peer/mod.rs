@@ -16,9 +16,8 @@ use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
 pub(crate) use dtls::{DtlsConfig, Identity};
 pub(crate) use ice::IceConfig;
 
-use crate::histogram::Histogram;
-use crate::outbox::Outbox;
-use crate::publish::{Publisher, PublisherConfig};
+use crate::context::Context;
+use crate::publish::{PublishCounts, Publisher, PublisherConfig};
 use crate::receive::{ReceiveCounts, Receiver, StreamConfig};
 use crate::system::SocketOptions;
 use crate::time::{Epoch, NEVER, Nanos};
@@ -35,38 +34,6 @@ pub(crate) struct PeerConfig {
     pub(crate) streams: Vec<StreamConfig>,
     pub(crate) publisher: PublisherConfig,
     pub(crate) socket: SocketOptions,
-}
-
-/// What all peers of a worker add to.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Measures {
-    /// From the sending of a frame's last packet to the coming of the last that was missing.
-    pub(crate) frame_delay: Histogram,
-    /// From the sending of a frame's first packet to the same moment: when it can be decoded.
-    pub(crate) frame_total: Histogram,
-    pub(crate) audio_delay: Histogram,
-    /// From the kernel's time stamp to our reading, of the peers that have time stamps.
-    pub(crate) reading_late: Histogram,
-    /// From the time when a packet should be sent to when it was.
-    pub(crate) sending_late: Histogram,
-}
-
-impl Measures {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.frame_delay.add(&other.frame_delay);
-        self.frame_total.add(&other.frame_total);
-        self.audio_delay.add(&other.audio_delay);
-        self.reading_late.add(&other.reading_late);
-        self.sending_late.add(&other.sending_late);
-    }
-}
-
-/// The world of one call into a peer.
-pub(crate) struct Context<'a> {
-    pub(crate) now: Nanos,
-    pub(crate) epoch: &'a Epoch,
-    pub(crate) out: &'a mut Outbox,
-    pub(crate) measures: &'a mut Measures,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,10 +55,7 @@ pub(crate) struct PeerCounts {
     /// Media that overtook the last message of the handshake, as UDP allows.
     pub(crate) early: u64,
     pub(crate) receive: ReceiveCounts,
-    pub(crate) packets_sent: u64,
-    pub(crate) repairs_sent: u64,
-    pub(crate) keyframes_sent: u64,
-    pub(crate) keyframes_asked_of_us: u64,
+    pub(crate) publish: PublishCounts,
 }
 
 pub(crate) struct Peer {
@@ -116,7 +80,7 @@ impl Peer {
         Self {
             state: PeerState::Checking,
             ice: Ice::new(number, &config.ice, now),
-            receiver: Receiver::new(number, &config),
+            receiver: Receiver::new(number, &config.streams, &config.extensions, &config.cname),
             dtls: Dtls::new(config.dtls, identity, epoch.instant(now)),
             srtp: None,
             publisher: Publisher::new(number, config.publisher, config.extensions, config.cname),
@@ -134,7 +98,7 @@ impl Peer {
     pub(crate) fn counts(&self) -> PeerCounts {
         let mut counts = self.counts;
         counts.receive = self.receiver.counts();
-        self.publisher.count_into(&mut counts);
+        counts.publish = self.publisher.counts();
         counts
     }
 

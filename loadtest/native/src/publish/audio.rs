@@ -4,7 +4,7 @@ use sfu_proto::srtp::SrtpSender;
 
 use super::Names;
 use super::packet::{Head, Writer};
-use crate::peer::Context;
+use crate::context::Context;
 use crate::stamp::Stamp;
 use crate::time::{MILLISECOND, NEVER, Nanos, SECOND};
 

@@ -5,7 +5,7 @@ use sfu_proto::srtp::SrtpSender;
 use super::packet::{Head, Writer};
 use super::vp8::Payload;
 use super::{LayerConfig, Names};
-use crate::peer::Context;
+use crate::context::Context;
 use crate::stamp::Stamp;
 use crate::time::{MILLISECOND, Nanos};
 

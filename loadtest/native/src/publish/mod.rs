@@ -20,7 +20,7 @@ use sfu_proto::srtp::SrtpSender;
 pub(crate) use audio::AudioConfig;
 pub(crate) use video::{LayerConfig, VideoConfig};
 
-use crate::peer::{Context, PeerCounts};
+use crate::context::Context;
 use crate::time::{NEVER, Nanos, SECOND};
 use audio::Audio;
 use packet::Writer;
@@ -32,6 +32,17 @@ const REPORT_INTERVAL: Nanos = SECOND;
 pub(crate) struct PublisherConfig {
     pub(crate) video: Option<VideoConfig>,
     pub(crate) audio: Option<AudioConfig>,
+}
+
+/// Of all that one peer publishes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PublishCounts {
+    pub(crate) packets: u64,
+    /// Packets sent again.
+    pub(crate) repairs: u64,
+    pub(crate) keyframes: u64,
+    /// What the other side asked for.
+    pub(crate) keyframes_asked: u64,
 }
 
 pub(crate) struct Publisher {
@@ -82,14 +93,18 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn count_into(&self, counts: &mut PeerCounts) {
-        counts.keyframes_asked_of_us = self.keyframes_asked;
+    pub(crate) fn counts(&self) -> PublishCounts {
+        let mut counts = PublishCounts {
+            keyframes_asked: self.keyframes_asked,
+            ..PublishCounts::default()
+        };
         if let Some(video) = &self.video {
-            video.count_into(counts);
+            video.count_into(&mut counts);
         }
         if let Some(audio) = &self.audio {
-            counts.packets_sent += audio.packets();
+            counts.packets += audio.packets();
         }
+        counts
     }
 
     pub(crate) fn next_timeout(&self) -> Nanos {

@@ -6,8 +6,8 @@ use sfu_proto::rtp::{Elements, Header, split_rtx};
 use sfu_proto::srtp::SrtpReceiver;
 
 use super::*;
+use crate::context::Measures;
 use crate::outbox::Outbox;
-use crate::peer::Measures;
 use crate::stamp::Stamp;
 use crate::time::{Epoch, MILLISECOND};
 
@@ -174,12 +174,8 @@ fn a_keyframe_comes_first_and_when_it_is_asked_for() {
     assert_eq!(keyframes.len(), 1);
     assert_eq!(keyframes[0].header.ssrc, 20);
     assert!(keyframes[0].at <= SECOND + FRAME);
-    let mut counts = PeerCounts::default();
-    world.publisher.count_into(&mut counts);
-    assert_eq!(
-        (counts.keyframes_asked_of_us, counts.keyframes_sent),
-        (1, 3)
-    );
+    let counts = world.publisher.counts();
+    assert_eq!((counts.keyframes_asked, counts.keyframes), (1, 3));
 }
 
 #[test]

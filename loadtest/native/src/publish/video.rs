@@ -3,9 +3,10 @@
 
 use sfu_proto::srtp::SrtpSender;
 
+use super::PublishCounts;
 use super::layer::Layer;
 use super::packet::Writer;
-use crate::peer::{Context, PeerCounts};
+use crate::context::Context;
 use crate::time::{NEVER, Nanos, SECOND};
 
 const CLOCK_RATE: Nanos = 90_000;
@@ -80,11 +81,11 @@ impl Video {
         self.next_at
     }
 
-    pub(super) fn count_into(&self, counts: &mut PeerCounts) {
+    pub(super) fn count_into(&self, counts: &mut PublishCounts) {
         for layer in &self.layers {
-            counts.packets_sent += layer.number;
-            counts.repairs_sent += layer.repairs;
-            counts.keyframes_sent += layer.keyframes;
+            counts.packets += layer.number;
+            counts.repairs += layer.repairs;
+            counts.keyframes += layer.keyframes;
         }
     }
 

@@ -2,8 +2,9 @@
 
 use pyo3::prelude::*;
 
+use crate::context::Measures;
 use crate::histogram::Histogram;
-use crate::peer::{Measures, PeerState};
+use crate::peer::PeerState;
 use crate::receive::StreamCounts;
 use crate::time::{Nanos, SECOND};
 use crate::worker::{PeerView, WorkerSnapshot};
@@ -122,10 +123,10 @@ impl PeerSnapshot {
             early: counts.early,
             unknown: counts.receive.unknown,
             socket_drops: view.socket_drops,
-            packets_sent: counts.packets_sent,
-            repairs_sent: counts.repairs_sent,
-            keyframes_sent: counts.keyframes_sent,
-            keyframes_asked_of_us: counts.keyframes_asked_of_us,
+            packets_sent: counts.publish.packets,
+            repairs_sent: counts.publish.repairs,
+            keyframes_sent: counts.publish.keyframes,
+            keyframes_asked_of_us: counts.publish.keyframes_asked,
             video: ReceivedCounts::new(&counts.receive.video),
             audio: ReceivedCounts::new(&counts.receive.audio),
         }

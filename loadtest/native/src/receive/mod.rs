@@ -14,7 +14,7 @@ use sfu_proto::rtcp::{self, Packet};
 use sfu_proto::rtp::{Elements, ExtensionMap, Header, split_rtx, strip_padding};
 use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
 
-use crate::peer::{Context, PeerConfig};
+use crate::context::Context;
 use crate::time::{NEVER, Nanos, SECOND};
 use feedback::ArrivalLog;
 use stream::Stream;
@@ -83,11 +83,16 @@ enum Line {
 }
 
 impl Receiver {
-    pub(crate) fn new(number: u32, config: &PeerConfig) -> Self {
-        let id = config.extensions.id(Extension::TransportSequenceNumber);
+    pub(crate) fn new(
+        number: u32,
+        streams: &[StreamConfig],
+        extensions: &ExtensionMap,
+        cname: &str,
+    ) -> Self {
+        let id = extensions.id(Extension::TransportSequenceNumber);
         let numbered = id.map(|id| (id, Extension::TransportSequenceNumber));
         let mut by_ssrc = FxHashMap::default();
-        for (index, stream) in config.streams.iter().enumerate() {
+        for (index, stream) in streams.iter().enumerate() {
             by_ssrc.insert(stream.ssrc, (index, Line::Media));
             if let Some(rtx_ssrc) = stream.rtx_ssrc {
                 by_ssrc.insert(rtx_ssrc, (index, Line::Repair));
@@ -95,9 +100,9 @@ impl Receiver {
         }
         Self {
             ssrc: feedback_ssrc(number),
-            cname: config.cname.clone(),
+            cname: cname.to_owned(),
             extensions: ExtensionMap::new(numbered.as_slice()),
-            streams: config.streams.iter().map(Stream::new).collect(),
+            streams: streams.iter().map(Stream::new).collect(),
             by_ssrc,
             arrivals: ArrivalLog::default(),
             next_report_at: NEVER,

@@ -6,7 +6,7 @@ use sfu_proto::rtcp::ReportBlock;
 use super::frames::Frames;
 use super::sequence::{Arrival, SequenceLog};
 use super::{StreamConfig, StreamCounts};
-use crate::peer::Measures;
+use crate::context::Measures;
 use crate::stamp::Stamp;
 use crate::time::{MILLISECOND, NEVER, Nanos, SECOND};
 

@@ -5,7 +5,9 @@ use std::mem::zeroed;
 use std::os::fd::AsRawFd;
 use std::slice::ChunksMut;
 
-use super::{Socket, checked};
+use sfu_linux::checked;
+
+use super::Socket;
 use crate::time::{Nanos, SECOND};
 
 /// Datagrams a call: a frame to one peer, and then some.

@@ -1,14 +1,18 @@
-//! The system's calls: sockets, epoll, clocks here, recvmmsg in `inbox`. The only unsafe code of
-//! the crate.
+//! The system: sockets, epoll, clocks here, recvmmsg in `inbox`. The only unsafe code of the
+//! crate; what the packet path's sockets need as well is in `sfu-linux`.
 
 mod inbox;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::AsRawFd;
+use std::time::Duration;
 
-use crate::time::{Nanos, SECOND};
 pub(crate) use inbox::Inbox;
+pub(crate) use sfu_linux::Wake;
+use sfu_linux::{Epoll, grow_receive_buffer, set_option};
+
+use crate::time::Nanos;
 
 /// A second of 2.5 Mbit/s as the kernel accounts for it, so that what is lost is not lost here.
 const RECEIVE_BUFFER: libc::c_int = 1 << 20;
@@ -28,17 +32,7 @@ pub(crate) fn thread_cpu() -> Nanos {
 }
 
 fn clock(id: libc::clockid_t) -> Nanos {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the kernel fills a timespec of ours. These clocks exist on every Linux.
-    unsafe { libc::clock_gettime(id, &mut time) };
-    time.tv_sec as Nanos * SECOND + time.tv_nsec as Nanos
-}
-
-fn checked(result: libc::c_int) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+    sfu_linux::clock(id).as_nanos() as Nanos
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,16 +56,12 @@ impl Socket {
         let socket = UdpSocket::bind(any)?;
         socket.connect(remote)?;
         socket.set_nonblocking(true)?;
-        // Beyond the system's limit where we may, up to it otherwise.
-        let level = libc::SOL_SOCKET;
-        if set(&socket, level, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER).is_err() {
-            set(&socket, level, libc::SO_RCVBUF, RECEIVE_BUFFER)?;
-        }
+        grow_receive_buffer(&socket, RECEIVE_BUFFER)?;
         if options.has_timestamps {
-            set(&socket, level, libc::SO_TIMESTAMPNS, 1)?;
+            set_option(&socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1)?;
         }
         if options.takes_runs {
-            set(&socket, libc::SOL_UDP, libc::UDP_GRO, 1)?;
+            set_option(&socket, libc::SOL_UDP, libc::UDP_GRO, 1)?;
         }
         Ok(Self(socket))
     }
@@ -100,115 +90,35 @@ impl Socket {
     }
 }
 
-fn set(
-    socket: &UdpSocket,
-    level: libc::c_int,
-    option: libc::c_int,
-    value: libc::c_int,
-) -> io::Result<()> {
-    // SAFETY: the kernel reads a c_int of ours, with its true length.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            option,
-            (&raw const value).cast(),
-            size_of_val(&value) as libc::socklen_t,
-        )
-    };
-    checked(result).map(drop)
-}
-
 /// epoll over all sockets of a worker, and an eventfd that wakes it.
 pub(crate) struct Poller {
-    epoll: OwnedFd,
+    epoll: Epoll,
     events: Box<[libc::epoll_event; EVENTS]>,
 }
-
-/// What rouses a [`Poller`] from another thread.
-#[derive(Debug)]
-pub(crate) struct Waker(OwnedFd);
 
 impl Poller {
     pub(crate) const WOKEN: u64 = u64::MAX;
 
-    pub(crate) fn new(waker: &Waker) -> io::Result<Self> {
-        // SAFETY: no memory is involved; the result is checked.
-        let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
-        checked(fd)?;
+    pub(crate) fn new(wake: &Wake) -> io::Result<Self> {
         let poller = Self {
-            // SAFETY: a descriptor that was just made and that nobody else holds.
-            epoll: unsafe { OwnedFd::from_raw_fd(fd) },
+            epoll: Epoll::new()?,
             events: Box::new([libc::epoll_event { events: 0, u64: 0 }; EVENTS]),
         };
-        poller.add_fd(waker.0.as_raw_fd(), Self::WOKEN)?;
+        poller.epoll.add(wake.fd(), Self::WOKEN, libc::EPOLLIN)?;
         Ok(poller)
     }
 
     pub(crate) fn add(&self, socket: &Socket, token: u64) -> io::Result<()> {
-        self.add_fd(socket.0.as_raw_fd(), token)
-    }
-
-    fn add_fd(&self, fd: RawFd, token: u64) -> io::Result<()> {
-        let mut event = libc::epoll_event {
-            events: libc::EPOLLIN as u32,
-            u64: token,
-        };
-        // SAFETY: the kernel copies the event; closing the descriptor removes it.
-        let result =
-            unsafe { libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, fd, &mut event) };
-        checked(result).map(drop)
+        self.epoll.add(socket.0.as_raw_fd(), token, libc::EPOLLIN)
     }
 
     /// Waits until something is readable, or for that long; how many events there are.
     pub(crate) fn wait(&mut self, longest: Nanos) -> io::Result<usize> {
-        let timeout = libc::timespec {
-            tv_sec: (longest / SECOND).min(3600) as libc::time_t,
-            tv_nsec: (longest % SECOND) as _,
-        };
-        // SAFETY: the kernel writes at most EVENTS events into an array of that many, and
-        // reads a timespec of ours. glibc has the call only since 2.35, the kernel since 5.11.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_epoll_pwait2,
-                self.epoll.as_raw_fd(),
-                self.events.as_mut_ptr(),
-                EVENTS as libc::c_int,
-                &raw const timeout,
-                std::ptr::null::<libc::sigset_t>(),
-                0usize,
-            )
-        };
-        match checked(result as libc::c_int) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
-            other => other,
-        }
+        let timeout = Duration::from_nanos(longest);
+        self.epoll.wait(&mut self.events[..], Some(timeout))
     }
 
     pub(crate) fn token(&self, index: usize) -> u64 {
         self.events[index].u64
-    }
-}
-
-impl Waker {
-    pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no memory is involved; the result is checked.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        checked(fd)?;
-        // SAFETY: a descriptor that was just made and that nobody else holds.
-        Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
-    }
-
-    pub(crate) fn wake(&self) {
-        let one = 1u64.to_ne_bytes();
-        // SAFETY: the kernel reads eight bytes of ours. It fails only where the counter is
-        // full, and then the worker is roused already.
-        unsafe { libc::write(self.0.as_raw_fd(), one.as_ptr().cast(), one.len()) };
-    }
-
-    pub(crate) fn reset(&self) {
-        let mut count = [0u8; 8];
-        // SAFETY: the kernel writes eight bytes into an array of eight.
-        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), count.len()) };
     }
 }

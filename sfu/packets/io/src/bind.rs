@@ -8,8 +8,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::system;
 
-/// Room for about 100 ms of a full gigabit (12 MB/s a flow of 4 MiB), so that a worker that
-/// was not scheduled for a while loses nothing. The kernel caps it to its own limit.
+/// Room for 33 ms of a full gigabit, so that a worker that was not scheduled for a while loses
+/// nothing. Unless it may force it, the kernel caps it to a limit of its own.
 pub(crate) const BUFFER_BYTES: usize = 4 * 1024 * 1024;
 
 /// Sockets are bits of a 64-bit readiness set.

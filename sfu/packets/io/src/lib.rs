@@ -3,9 +3,12 @@
 //! Start reading at [`Plane`] (what the control side holds) and `worker` (the loop that owns
 //! the router, or a part of it). Datagrams flow from `receive` through the router into
 //! `egress`; commands come down through `orders`, events go up through `events`. Of several
-//! workers the first receives and hands over to the others (`shards`, over `links`). What differs between systems sits in
-//! `linux` (recvmmsg, sendmmsg, UDP_GRO, UDP_SEGMENT, packet info, epoll) and `portable`
-//! (one call a datagram), which offer the same names; only `linux` holds `unsafe` code.
+//! workers the first receives and hands over to the others (`shards`, over `links`). What
+//! differs between systems sits in `linux` (recvmmsg, sendmmsg, UDP_GRO, UDP_SEGMENT, packet
+//! info, epoll) and `portable` (one call a datagram), which offer the same names.
+
+// In `linux` alone, which lays out what the kernel reads and fills.
+#![cfg_attr(not(test), deny(unsafe_code))]
 
 mod bind;
 mod doorbell;
@@ -13,6 +16,7 @@ mod egress;
 mod events;
 mod links;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
+#[allow(unsafe_code)]
 mod linux;
 mod machine;
 mod orders;

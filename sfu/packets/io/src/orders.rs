@@ -7,11 +7,20 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender, SyncSender};
+use std::time::Duration;
 
 use sfu_proto::command::Command;
+use sfu_proto::snapshot::Snapshot;
 
 use crate::doorbell::Doorbell;
-use crate::plane::WorkerSnapshot;
+
+/// One worker's part of what all of them are asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkerSnapshot {
+    pub(crate) worker: usize,
+    pub(crate) part: Snapshot,
+    pub(crate) cpu: Duration,
+}
 
 #[derive(Debug)]
 pub(crate) enum Order {

@@ -23,7 +23,7 @@ use crate::doorbell::Doorbell;
 use crate::events::{self, EventReceiver, EventSender};
 use crate::links::link;
 use crate::machine::Machine;
-use crate::orders::{self, Order, OrderReceiver, OrderSender, SendError};
+use crate::orders::{self, Order, OrderReceiver, OrderSender, SendError, WorkerSnapshot};
 use crate::shards::{Hub, Shard};
 use crate::system::Fd;
 use crate::worker::Worker;
@@ -56,14 +56,6 @@ pub struct PlaneSnapshot {
     pub router: Snapshot,
     /// CPU time of each living worker's thread since its start.
     pub workers_cpu: Vec<Duration>,
-}
-
-/// One worker's part.
-#[derive(Clone, Debug)]
-pub(crate) struct WorkerSnapshot {
-    pub(crate) worker: usize,
-    pub(crate) part: Snapshot,
-    pub(crate) cpu: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

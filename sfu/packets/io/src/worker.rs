@@ -18,8 +18,7 @@ use crate::bind::BoundSocket;
 use crate::egress::Egress;
 use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
-use crate::orders::{Order, OrderReceiver};
-use crate::plane::WorkerSnapshot;
+use crate::orders::{Order, OrderReceiver, WorkerSnapshot};
 use crate::stress::Stress;
 use crate::system::{self, Poller, Receiver, SocketWire};
 

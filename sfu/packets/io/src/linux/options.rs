@@ -2,15 +2,16 @@
 
 use std::io;
 use std::net::UdpSocket;
-use std::os::fd::AsRawFd;
 
-use socket2::SockRef;
+use sfu_linux::{grow_receive_buffer, grow_send_buffer, set_option as set};
 
 use crate::bind::{BUFFER_BYTES, BoundSocket};
 
 pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
     let socket = &bound.socket;
-    grow_buffers(socket);
+    // The system may refuse large buffers; smaller ones work too.
+    let _ = grow_receive_buffer(socket, BUFFER_BYTES as libc::c_int);
+    let _ = grow_send_buffer(socket, BUFFER_BYTES as libc::c_int);
     allow_fragments(bound)?;
     if bound.is_wildcard() {
         request_packet_info(bound)?;
@@ -24,17 +25,6 @@ pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
 pub(crate) fn can_segment(socket: &UdpSocket) -> bool {
     // 0 is the default: no run but where a message says so.
     set(socket, libc::SOL_UDP, libc::UDP_SEGMENT, 0).is_ok()
-}
-
-/// Beyond the system's limit where we may, up to it otherwise.
-fn grow_buffers(socket: &UdpSocket) {
-    let bytes = BUFFER_BYTES as libc::c_int;
-    if set(socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes).is_err() {
-        let _ = SockRef::from(socket).set_recv_buffer_size(BUFFER_BYTES);
-    }
-    if set(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes).is_err() {
-        let _ = SockRef::from(socket).set_send_buffer_size(BUFFER_BYTES);
-    }
 }
 
 /// Media packets are made to fit; where a tunnel is narrower still, a fragment is better than
@@ -65,23 +55,4 @@ fn request_packet_info(bound: &BoundSocket) -> io::Result<()> {
     } else {
         set(&bound.socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, 1)
     }
-}
-
-fn set(
-    socket: &UdpSocket,
-    level: libc::c_int,
-    name: libc::c_int,
-    value: libc::c_int,
-) -> io::Result<()> {
-    // SAFETY: the option value is an int, valid for the length passed.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            level,
-            name,
-            (&raw const value).cast(),
-            size_of::<libc::c_int>() as libc::socklen_t,
-        )
-    };
-    super::checked(result).map(drop)
 }

@@ -5,6 +5,7 @@ use std::mem::{MaybeUninit, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 
+use sfu_linux::checked;
 use sfu_proto::transmit::{Datagram, Path};
 use socket2::{SockAddr, SockAddrStorage};
 
@@ -82,7 +83,7 @@ impl Receiver {
                 std::ptr::null_mut(),
             )
         };
-        let count = super::checked(result)?;
+        let count = checked(result)?;
         let mut datagrams = Vec::with_capacity(count);
         let mut truncated = 0;
         for (header, buffer) in headers[..count]

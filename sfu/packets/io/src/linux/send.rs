@@ -5,6 +5,7 @@ use std::mem::{MaybeUninit, zeroed};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
+use sfu_linux::checked;
 use sfu_proto::transmit::Transmit;
 use socket2::SockAddr;
 
@@ -97,7 +98,7 @@ impl Wire for SocketWire {
                 libc::MSG_DONTWAIT as _,
             )
         };
-        super::checked(result)
+        checked(result)
     }
 
     fn can_segment(&self) -> bool {

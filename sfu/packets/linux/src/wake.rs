@@ -1,30 +1,30 @@
 //! An eventfd: readable from a notification until it is cleared.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use crate::linux::Fd;
+use crate::checked;
 
 #[derive(Debug)]
-pub(crate) struct Wake(OwnedFd);
+pub struct Wake(OwnedFd);
 
 impl Wake {
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         // SAFETY: no pointer is passed.
         let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        super::checked(fd)?;
+        checked(fd)?;
         // SAFETY: the descriptor was just made, and nobody else owns it.
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    pub(crate) fn notify(&self) {
+    pub fn notify(&self) {
         let one = 1u64.to_ne_bytes();
         // It fails only when the counter is at its maximum, and then it is readable already.
         // SAFETY: `one` is valid for its length.
         unsafe { libc::write(self.fd(), one.as_ptr().cast(), one.len()) };
     }
 
-    pub(crate) fn clear(&self) {
+    pub fn clear(&self) {
         let mut count = [0u8; 8];
         // It fails only when there is nothing to clear.
         // SAFETY: `count` is valid for its length.
@@ -32,12 +32,12 @@ impl Wake {
     }
 
     /// The descriptor to wait on.
-    pub(crate) fn fd(&self) -> Fd {
+    pub fn fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_set(&self) -> bool {
+    /// Whether there was a notification since it was cleared.
+    pub fn is_set(&self) -> bool {
         let mut waited = libc::pollfd {
             fd: self.fd(),
             events: libc::POLLIN,
