@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote, urlsplit
@@ -24,22 +24,10 @@ import yarl
 from loadtest._native import Generator
 from loadtest.offers import EXTENSIONS, OPUS, VP8, VP8_RTX, Answer, Line, Offer, UnusableAnswer, read_answer
 from loadtest.participant import JoinRefused, Participant
-from loadtest.session import Audio, Candidate, Layer, Session, Video
+from loadtest.session import Audio, Candidate, Encoding, Layer, Session, Video
 
 REQUEST_S = 60.0
 _SDP = {"Content-Type": "application/sdp"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """One layer of a camera. The default is 2.5 Mbit/s in 270 packets a second."""
-
-    rid: str | None = None
-    packets: int = 9
-    keyframe_packets: int = 9
-    payload: int = 1113
-    width: int = 1280
-    height: int = 720
 
 
 SIMULCAST = (
@@ -112,17 +100,15 @@ class Driver:
         self, room: str, *, source: str | None = None, video: int = 1, audio: int = 1, timed: bool = False
     ) -> Peer:
         """A viewer by WHEP; `timed`: the kernel tells when its packets came."""
-        lines = [Line(kind="video", direction="recvonly")] * video
-        lines += [Line(kind="audio", direction="recvonly")] * audio
         path = f"/whep/{quote(room, safe='')}" + (f"?source={quote(source)}" if source else "")
-        return await self._exchange(path, lines, timed=timed)
+        return await self._exchange(path, self._joining(video=video, audio=audio), timed=timed)
 
     async def publish(
         self, room: str, name: str, *, camera: Camera | None = None, microphone: Microphone | None = None
     ) -> Peer:
         """A publisher by WHIP."""
         path = f"/whip/{quote(room, safe='')}?name={quote(name)}"
-        return await self._exchange(path, [], camera=camera, microphone=microphone)
+        return await self._exchange(path, self._joining(camera=camera, microphone=microphone))
 
     async def join(
         self,
@@ -141,11 +127,7 @@ class Driver:
 
         If it watches, the first cameras that it is told of are in view, each in a tile of that size.
         """
-        lines = [Line(kind="video", direction="recvonly")] * video
-        lines += [Line(kind="audio", direction="recvonly")] * audio
-        joining = Joining(
-            self.generator, lines, camera=camera, microphone=microphone, is_full=self._offers_are_full
-        )
+        joining = self._joining(camera=camera, microphone=microphone, video=video, audio=audio)
         asked_at = time.monotonic()
         socket = await self._http.ws_connect(f"{self.url}/ws", max_msg_size=8 << 20)
         participant = Participant(socket, tiles=video if watches else 0, size=tile)
@@ -168,18 +150,22 @@ class Driver:
                 await response.read()
         self.generator.remove_peer(peer.number)
 
-    async def _exchange(
+    def _joining(
         self,
-        path: str,
-        lines: Sequence[Line],
         *,
         camera: Camera | None = None,
         microphone: Microphone | None = None,
-        timed: bool = False,
-    ) -> Peer:
-        joining = Joining(
-            self.generator, lines, camera=camera, microphone=microphone, is_full=self._offers_are_full
+        video: int = 0,
+        audio: int = 0,
+    ) -> "Joining":
+        """With so many lines to receive on."""
+        receives = [Line(kind="video", direction="recvonly")] * video
+        receives += [Line(kind="audio", direction="recvonly")] * audio
+        return Joining(
+            self.generator, receives, camera=camera, microphone=microphone, is_full=self._offers_are_full
         )
+
+    async def _exchange(self, path: str, joining: "Joining", *, timed: bool = False) -> Peer:
         asked_at = time.monotonic()
         async with self._http.post(self.url + path, data=joining.offer.text(), headers=_SDP) as response:
             text = await response.text()
@@ -261,16 +247,7 @@ class Joining:
 
     def _video_track(self, mid: str, camera: Camera) -> Video:
         layers = [
-            Layer(
-                rid=encoding.rid,
-                ssrc=self._ssrc(2 * place + 1),
-                rtx_ssrc=self._ssrc(2 * place + 2),
-                packets=encoding.packets,
-                keyframe_packets=encoding.keyframe_packets,
-                payload=encoding.payload,
-                width=encoding.width,
-                height=encoding.height,
-            )
+            Layer(ssrc=self._ssrc(2 * place + 1), rtx_ssrc=self._ssrc(2 * place + 2), **asdict(encoding))
             for place, encoding in enumerate(camera.encodings)
         ]
         return Video(

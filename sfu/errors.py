@@ -15,7 +15,7 @@ for people and holds nothing secret. Knows no door.
     │   └── ForeignOrigin   forbidden           403   a page of another site asks
     ├── RoomLocked          room_locked         403
     ├── RoomFull            room_full           503
-    ├── ServerFull          server_full         503   no more rooms on this server
+    ├── ServerFull          server_full         503   no more rooms or connections on this server
     ├── BadName             bad_name            400   of a room or a participant
     ├── Draining            draining            503   the server is shutting down
     ├── NotFound            not_found           404

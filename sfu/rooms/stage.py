@@ -38,7 +38,8 @@ def playlist(
 def beside(pictures: Sequence[Track], sounds: Sequence[Track], seats: int) -> list[Track | None]:
     """The sound for each audio slot: that of the picture in the video slot of its index, where there is one.
 
-    Browsers sync an index' pair (DESIGN §1). Seats without a pair take the remaining sounds in their order.
+    Browsers sync a pair of one index, which shares an `msid`. Seats without a pair take the remaining sounds
+    in their order.
     """
     waiting = {(track.participant, track.source): track for track in sounds}
     seated: list[Track | None] = [None] * seats

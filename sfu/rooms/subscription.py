@@ -1,8 +1,8 @@
 """What one participant sees: which of its video slots shows which track.
 
 A shown track keeps its slot, so that nothing on screen blinks. A newcomer takes a free slot, preferably the
-one with the index of its audio position, whose sound a browser plays in sync (DESIGN §1). With more tiles
-than slots the most important win; the others wait. Pure: returns changes, tells nobody.
+one with the index of its audio position, whose sound a browser plays in sync, both being in one `msid`.
+With more tiles than slots the most important win; the others wait. Pure: returns changes, tells nobody.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -22,7 +22,7 @@ ErrorCode = Literal[
     "forbidden",  # the role does not allow it
     "room_locked",
     "room_full",
-    "server_full",  # no more rooms or participants on this server
+    "server_full",  # no more rooms or connections on this server
     "bad_name",  # of the room or the participant: empty, too long, control characters
     "draining",  # the server is shutting down
     "not_found",  # participant or track

@@ -17,7 +17,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from loadtest._native import Generator, Percentiles, Snapshot
-from loadtest.driver import SIMULCAST, Camera, Driver, Encoding, Microphone, Peer
+from loadtest.driver import SIMULCAST, Camera, Driver, Microphone, Peer
+from loadtest.session import Encoding
 from tests.bench import process
 from tests.server import RunningServer, running_server
 

@@ -6,6 +6,7 @@ use super::replay::Streams;
 use super::{RTCP_ENCRYPTED, RTCP_HEADER, RTCP_TRAILER, RTP_HEADER, SrtpError, read_u16, read_u32};
 use crate::command::SrtpProfile;
 use crate::drop::DropReason;
+use crate::limits::SSRCS_PER_TRANSPORT;
 
 /// A packet that authenticated: `packet[..len]` is plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,6 @@ pub struct Unprotected {
     pub index: u64,
 }
 
-/// DESIGN §6: no peer needs more (three simulcast layers with RTX, screen, audio: about 15).
-const RTP_SSRC_LIMIT: usize = 64;
 /// RTCP has a sender SSRC per receive m-line too (Firefox), and there may be 128 m-lines.
 const RTCP_SSRC_LIMIT: usize = 256;
 /// 1024 packets: one second of 10 Mbit/s, so that a late retransmission is no replay.
@@ -37,7 +36,7 @@ impl SrtpReceiver {
         Ok(Self {
             rtp: SessionKeys::rtp(profile, &master)?,
             rtcp: SessionKeys::rtcp(profile, &master)?,
-            rtp_streams: Streams::new(RTP_SSRC_LIMIT),
+            rtp_streams: Streams::new(SSRCS_PER_TRANSPORT),
             rtcp_streams: Streams::new(RTCP_SSRC_LIMIT),
         })
     }
