@@ -52,7 +52,8 @@ pub struct IceTable {
     routes: HashMap<Path, TransportId, SeededState>,
     /// For each transport an entry no later than its true deadline: consent moves the deadline
     /// with every check, the entry moves only when it comes up. Those of removed transports
-    /// come up to nothing.
+    /// come up to nothing, within the time of a consent: to look for them would take longer the
+    /// more transports there are.
     deadlines: BTreeSet<(Instant, TransportId)>,
     refusals: Limiter,
 }
@@ -100,8 +101,6 @@ impl IceTable {
             return;
         };
         self.disconnect(transport, &mut agent);
-        self.deadlines
-            .retain(|&(_, scheduled)| scheduled != transport);
     }
 
     /// A STUN datagram from anywhere. Appends the response, if there is one, to `out`.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::handover::earlier;
 use crate::limits::{MISSING_PACKETS, NACK_DELAY, NACK_GAP, NACK_SPACING, NACK_TRIES};
 
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Arrival {
 pub(crate) struct NackList {
     missing: VecDeque<Missing>,
     highest: Option<i64>,
+    /// No later than when the first of them is due: each arrival asks.
+    next: Option<Instant>,
 }
 
 impl NackList {
@@ -41,9 +44,14 @@ impl NackList {
         let gap = number - highest - 1;
         if gap > NACK_GAP || self.missing.len() + gap as usize > MISSING_PACKETS {
             self.missing.clear();
+            self.next = None;
             return Arrival::Outage;
         }
+        if gap == 0 {
+            return Arrival::InOrder;
+        }
         let next = now + NACK_DELAY;
+        self.next = earlier(self.next, Some(next));
         let lost = highest + 1..number;
         self.missing.extend(lost.map(|number| Missing {
             number,
@@ -54,18 +62,17 @@ impl NackList {
     }
 
     fn fill(&mut self, number: i64) -> Arrival {
-        match self
+        let found = self
             .missing
-            .binary_search_by_key(&number, |missing| missing.number)
-        {
-            Ok(index) => {
-                let was_asked = self
-                    .missing
-                    .remove(index)
-                    .is_some_and(|missing| missing.tries > 0);
-                Arrival::Filled { was_asked }
-            }
-            Err(_) => Arrival::InOrder,
+            .binary_search_by_key(&number, |missing| missing.number);
+        let Some(filled) = found.ok().and_then(|index| self.missing.remove(index)) else {
+            return Arrival::InOrder;
+        };
+        if self.missing.is_empty() {
+            self.next = None;
+        }
+        Arrival::Filled {
+            was_asked: filled.tries > 0,
         }
     }
 
@@ -83,10 +90,11 @@ impl NackList {
             due.push(missing.number as u16);
             true
         });
+        self.next = self.missing.iter().map(|missing| missing.next).min();
     }
 
     pub(crate) fn next(&self) -> Option<Instant> {
-        self.missing.iter().map(|missing| missing.next).min()
+        self.next
     }
 }
 
@@ -110,6 +118,7 @@ mod tests {
         list.arrived(4, start);
         assert_eq!(due(&mut list, start), [], "reordering gets its chance");
         assert_eq!(due(&mut list, start + NACK_DELAY), [2, 3]);
+        assert_eq!(list.next(), Some(start + NACK_DELAY + ROUND_TRIP));
         assert_eq!(list.arrived(3, start), Arrival::Filled { was_asked: true });
         assert_eq!(due(&mut list, start + NACK_DELAY), []);
         assert_eq!(due(&mut list, start + NACK_DELAY + ROUND_TRIP), [2]);
