@@ -347,3 +347,28 @@ fn the_snapshot_tells_rates_frames_and_sizes() {
         slot.bitrate_bps
     );
 }
+
+/// Sixty streams and a thousand packets at once are the most that one publisher is reported on.
+#[test]
+fn feedback_fits_into_one_packet_of_the_network_however_much_there_is() {
+    let mut world = World::new();
+    let mut publisher = world.peer();
+    world.camera(1, &publisher, 1);
+    let mut number = 0;
+    let mut cameras: Vec<_> = (1..=60)
+        .map(|ssrc| Camera::new(&publisher, ssrc, None, "v1"))
+        .collect();
+    let mut largest = 0;
+    for round in 0..30 {
+        for camera in &mut cameras {
+            camera.transport_sequence = Some(number);
+            let frame = camera.frame(round == 0, &[60; 4]);
+            number = number.wrapping_add(4);
+            world.send(&publisher, &frame);
+        }
+        world.advance_ms(50);
+        let mail = world.receive(&mut publisher);
+        largest = mail.rtcp.iter().map(Vec::len).fold(largest, usize::max);
+    }
+    assert!((700..=1300).contains(&largest), "{largest}");
+}

@@ -51,6 +51,14 @@ impl Ingress {
             .collect()
     }
 
+    /// What may be large by itself begins a compound of its own where it does not fit.
+    fn add(&mut self, receiver: usize, rtcp: &mut Vec<u8>, mut report: Vec<u8>) {
+        if rtcp.len() + report.len() > COMPOUND_BYTES {
+            self.close_compound(receiver, rtcp, 0);
+        }
+        rtcp.append(&mut report);
+    }
+
     fn close_compound(&mut self, receiver: usize, rtcp: &mut Vec<u8>, above: usize) {
         if rtcp.len() > above {
             let transport = self.receivers[receiver].id;
@@ -88,7 +96,9 @@ impl Ingress {
         let ms = self.clock.ms(now);
         self.receivers[receiver].bandwidth.lost(worst, ms);
         for some in blocks.chunks(31) {
-            rtcp::write_receiver_report(rtcp, self.ssrc, some);
+            let mut report = Vec::new();
+            rtcp::write_receiver_report(&mut report, self.ssrc, some);
+            self.add(receiver, rtcp, report);
         }
         if !blocks.is_empty() {
             rtcp::write_source_description(rtcp, self.ssrc, "sfu");
@@ -174,9 +184,12 @@ impl Ingress {
         rtcp: &mut Vec<u8>,
     ) -> Option<Instant> {
         let media = layers.first().map_or(0, |&layer| self.layers[layer].ssrc);
+        let mut report = Vec::new();
         let arrivals = &mut self.receivers[receiver].arrivals;
-        arrivals.report(now, (self.ssrc, media), rtcp);
-        arrivals.next()
+        arrivals.report(now, (self.ssrc, media), &mut report);
+        let next = arrivals.next();
+        self.add(receiver, rtcp, report);
+        next
     }
 
     /// NACKs and keyframe requests of one layer.
