@@ -1,13 +1,15 @@
 """Puts what was planned onto a transport and into a room, step by step, each step with its undoing."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
 from sfu.join.plan import Plan
 from sfu.join.requests import TrackHint
 from sfu.join.session import Link, ReceivedSlot, SentTrack, Session
-from sfu.join.specs import JoinMedia, remote_transport, slot_spec, source_spec
+from sfu.join.specs import JoinMedia, codec_specs, remote_transport, slot_spec, source_spec
 from sfu.join.watchers import SlotWatcher, TransportWatcher
+from sfu.media.specs import CodecSpec
 from sfu.rooms.ports import SlotId, SourceId, TransportId
 from sfu.sdp import NegotiatedSection
 
@@ -35,6 +37,8 @@ class Assembly:
         self._room = session.room
         self._link = link
         self._undo = undo
+        self._specs: dict[int, Sequence[CodecSpec]] = {}
+        """By the list that sections share, which the plan holds: one of theirs for each of ours."""
 
     def carry_out(self, plan: Plan) -> None:
         """Adds what the link has not yet, and leaves alone what it has."""
@@ -56,7 +60,7 @@ class Assembly:
     def _add_source(self, section: NegotiatedSection, hint: TrackHint) -> None:
         sent = SentTrack(hint, section.codecs)
         sent.tell_wanted = partial(self._room.layers_wanted, self._session.id, hint.source)
-        spec = source_spec(section, hint.source, self._room.media_room)
+        spec = source_spec(section, self._codecs(section), hint.source, self._room.media_room)
         sent.id = self._media.add_source(self._link.transport, spec, sent)
         self._undo.callback(self._media.remove_source, sent.id)
         self._publish(sent)
@@ -84,14 +88,22 @@ class Assembly:
         # A viewer has no voice to be spared, and wants one participant's sound: its room fills its slots.
         follows = section.kind == "audio" and self._session.kind == "participant"
         listener = SlotWatcher(self._session)
-        slot = self._media.add_slot(
-            self._link.transport,
-            slot_spec(section, self._session.cname, (self._room.media_room, position) if follows else None),
-            listener,
+        spec = slot_spec(
+            section,
+            self._codecs(section),
+            self._session.cname,
+            (self._room.media_room, position) if follows else None,
         )
+        slot = self._media.add_slot(self._link.transport, spec, listener)
         self._undo.callback(self._media.remove_slot, slot.id)
         listener.slot = SlotId(slot.id)
         self._link.slots[section.mid] = ReceivedSlot(slot, section.mid, section.kind, position)
+
+    def _codecs(self, section: NegotiatedSection) -> Sequence[CodecSpec]:
+        known = self._specs.get(id(section.codecs))
+        if known is None:
+            known = self._specs[id(section.codecs)] = codec_specs(section.codecs)
+        return known
 
 
 def _attach_slots(session: Session, link: Link) -> None:

@@ -46,11 +46,13 @@ def remote_transport(offer: Offer) -> RemoteTransport:
     )
 
 
-def source_spec(section: NegotiatedSection, purpose: TrackSource, room: MediaRoomId) -> SourceSpec:
+def source_spec(
+    section: NegotiatedSection, codecs: Sequence[CodecSpec], purpose: TrackSource, room: MediaRoomId
+) -> SourceSpec:
     return SourceSpec(
         mid=section.mid,
         kind=section.kind,
-        codecs=_codecs(section.codecs),
+        codecs=codecs,
         rids=section.rids,
         announced=_announced(section),
         room=room if section.kind == "audio" else None,
@@ -58,10 +60,10 @@ def source_spec(section: NegotiatedSection, purpose: TrackSource, room: MediaRoo
     )
 
 
-def slot_spec(section: NegotiatedSection, cname: str, follows: tuple[int, int] | None) -> SlotSpec:
-    return SlotSpec(
-        mid=section.mid, kind=section.kind, codecs=_codecs(section.codecs), cname=cname, follows=follows
-    )
+def slot_spec(
+    section: NegotiatedSection, codecs: Sequence[CodecSpec], cname: str, follows: tuple[int, int] | None
+) -> SlotSpec:
+    return SlotSpec(mid=section.mid, kind=section.kind, codecs=codecs, cname=cname, follows=follows)
 
 
 def _announced(section: NegotiatedSection) -> Sequence[tuple[int, int | None]]:
@@ -73,7 +75,7 @@ def _announced(section: NegotiatedSection) -> Sequence[tuple[int, int | None]]:
     return ssrcs if len(ssrcs) == len(section.rids) else ()
 
 
-def _codecs(codecs: Sequence[NegotiatedCodec]) -> list[CodecSpec]:
+def codec_specs(codecs: Sequence[NegotiatedCodec]) -> Sequence[CodecSpec]:
     return [
         CodecSpec(
             codec=codec.name,

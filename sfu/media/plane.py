@@ -7,7 +7,6 @@ known is ignored. Knows no room, participant or SDP.
 """
 
 import asyncio
-import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -21,6 +20,7 @@ from sfu.media import stats
 from sfu.media.binding import bind
 from sfu.media.candidates import InterfaceAddresses, host_candidates
 from sfu.media.certificates import Certificates
+from sfu.media.codecs import CodecLists
 from sfu.media.config import MediaConfig
 from sfu.media.dispatch import Dispatcher, tell
 from sfu.media.driver import Driver
@@ -31,7 +31,6 @@ from sfu.media.policy import Size
 from sfu.media.probe import Probe, ProbeResult
 from sfu.media.showing import Showing
 from sfu.media.specs import (
-    CodecSpec,
     Extensions,
     LocalTransport,
     LostReason,
@@ -68,6 +67,7 @@ class MediaPlane:
         self._limits = limits
         self._interfaces = InterfaceAddresses(clock.monotonic)
         self._inventory = Inventory()
+        self._codecs = CodecLists()
         self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
         self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
         self._showing = Showing(self._inventory, packets, self._snapshots.get, _later)
@@ -148,7 +148,7 @@ class MediaPlane:
     def add_source(
         self, transport: int, spec: SourceSpec, listener: SourceListener | None = None
     ) -> SourceId:
-        codecs = _codecs(spec.codecs)
+        codecs = self._codecs.of(spec.codecs)
         holder, source = self._transports.entry(transport), self._inventory.numbers.take()
         self._packets.add_source(
             source,
@@ -173,7 +173,7 @@ class MediaPlane:
             self._packets.remove_source(source)
 
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
-        codecs = _codecs(spec.codecs)
+        codecs = self._codecs.of(spec.codecs)
         holder, slot = self._transports.entry(transport), self._inventory.new_slot(spec)
         self._packets.add_slot(
             slot.id,
@@ -321,7 +321,3 @@ class MediaPlane:
 
 def _later(delay_s: float, then: Callable[[], None]) -> asyncio.TimerHandle:
     return asyncio.get_running_loop().call_later(delay_s, then)
-
-
-def _codecs(specs: Sequence[CodecSpec]) -> list[_packets.CodecParameters]:
-    return [_packets.CodecParameters(**dataclasses.asdict(spec)) for spec in specs]

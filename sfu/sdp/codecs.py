@@ -4,6 +4,7 @@ Two payload types may stand for each other only if their codec and `format` are 
 what a decoder must agree on, in one canonical spelling. Knows no m-line and no policy.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ _PREFERENCE: tuple[CodecName, ...] = (
 )  # fmt: skip
 
 
-def choose_codecs(kind: MediaKind, offered: Iterable[Codec]) -> tuple[NegotiatedCodec, ...]:
+@functools.lru_cache(maxsize=64)  # the lists of all versions of a few browsers; at most 128 codecs each
+def choose_codecs(kind: MediaKind, offered: tuple[Codec, ...]) -> tuple[NegotiatedCodec, ...]:
     """The supported ones, preferred first; of two that are the same the better one."""
     offered = tuple(codec for codec in offered if codec.payload_type not in _TAKEN_FOR_RTCP)
     retransmissions = _retransmissions(offered)

@@ -74,6 +74,25 @@ def test_sections_with_the_same_lines_share_what_was_read() -> None:
     assert first is not third
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_sections_are_read_alike_alone_and_among_others(name: str) -> None:
+    """Unlike lines of no use keep sections from being taken for each other."""
+    head, *blocks = load(name).removesuffix("\r\n").split("\r\nm=")
+    apart = "".join(f"\r\nm={block}\r\na=x-place:{place}" for place, block in enumerate(blocks))
+    assert parse_offer(load(name), LIMITS) == parse_offer(f"{head}{apart}\r\n", LIMITS)
+
+
+def test_a_mid_that_is_none_is_refused_in_a_repeated_section_too() -> None:
+    with pytest.raises(SdpError):
+        parse_offer(offer(section("0"), section("a b"), bundle="0"), LIMITS)
+
+
+def test_the_first_of_two_mids_counts_in_every_section() -> None:
+    again = [*VP8, "a=mid:later"]
+    first, second = parse_offer(offer(section("0", lines=again), section("1", lines=again)), LIMITS).sections
+    assert (first.mid, second.mid) == ("0", "1")
+
+
 def test_ports_of_rtcp_do_not_make_sections_differ() -> None:
     sections = [section(str(n), lines=[*VP8, f"a=rtcp:{9000 + n} IN IP4 192.0.2.1"]) for n in range(100)]
     assert len({id(one.media) for one in parse_offer(offer(*sections), LIMITS).sections}) == 1
