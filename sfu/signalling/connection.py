@@ -1,4 +1,4 @@
-"""One WebSocket: frames in to a :class:`Listener`, frames out through a bounded queue.
+"""One WebSocket: frames in to a :class:`Listener`, frames out at once or through a bounded queue.
 
 Three things end it: either side closes, the peer falls silent, or it reads so slowly that the queue fills;
 the last two without a closing handshake, which nobody would read. Knows no message.
@@ -28,6 +28,8 @@ log = get_logger(__name__)
 QUEUE_BYTES = FIXED.unread_bytes
 QUEUE_FRAMES = FIXED.unread_frames
 _ENDS = frozenset({WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR})
+# What may lie between us and the kernel before frames wait in the queue; the transport bears four times that.
+UNSENT_BYTES = 16 * 1024
 # For the peer's answer to our close frame.
 CLOSE_TIMEOUT_S = 2.0
 
@@ -53,6 +55,8 @@ class Connection:
         self._queue: deque[tuple[WSMsgType, bytes]] = deque()
         self._queued_bytes = 0
         self._close_code: CloseCode | None = None
+        self._is_writing = False
+        """The queue, whose end may be on its way still."""
         self._news = asyncio.Event()
         self._is_cut = False
         self._closing_timer: Timer | None = None
@@ -64,7 +68,8 @@ class Connection:
     # -- outlet ----------------------------------------------------------------------------------
 
     def send(self, frame: bytes) -> None:
-        self._put(WSMsgType.TEXT, frame)
+        if not self._send_at_once(frame):
+            self._put(WSMsgType.TEXT, frame)
 
     def close(self, code: CloseCode) -> None:
         if self._close_code is None:
@@ -113,8 +118,10 @@ class Connection:
             while self._close_code is None or self._queue:
                 await self._news.wait()
                 self._news.clear()
+                self._is_writing = True
                 while self._queue:
                     await self._send_next()
+                self._is_writing = False
             self._closing_timer = timers.call_later(CLOSE_TIMEOUT_S, self._cut)
             # Not the socket's own close(), which hangs up at once while another task reads (RFC 6455 §7.1.1
             # wants the peer's close frame first).
@@ -138,6 +145,21 @@ class Connection:
             await self._socket.close()  # the answer to the peer's close frame
         if self._transport is not None:
             self._transport.close()
+
+    def _send_at_once(self, frame: bytes) -> bool:
+        """Most events, to most peers: short, and nothing lies before them. The queue and its task would cost
+        more than all else about them, once for each member of a large room.
+        """
+        if (
+            self._transport is None
+            or self._queue
+            or self._is_writing
+            or self._close_code is not None
+            or self._transport.get_write_buffer_size() > UNSENT_BYTES
+            or self._transport.is_closing()
+        ):
+            return False
+        return self._socket.write_short(self._transport, frame)
 
     def _put(self, kind: WSMsgType, frame: bytes) -> None:
         if self._is_cut or self._socket.closed:

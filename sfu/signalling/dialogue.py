@@ -130,7 +130,8 @@ class Dialogue:
             secret=session.secret,
             seq=session.seq,
             room=room,
-            participant=room.participant(session.participant),
+            whose=room.participant(session.participant),
+            others=self._entrance.sessions.roster.of(room),
             chat=self._desk.chat.history(room, session.participant),
             sdp=sdp,
         )

@@ -13,6 +13,7 @@ from sfu.rooms.events import RoomEvent
 from sfu.rooms.room import Room
 from sfu.signalling import messages, translate
 from sfu.signalling.outlet import CloseCode, Outlet
+from sfu.signalling.roster import Roster
 from sfu.signalling.session import Session
 from sfu.signalling.speaking import SpeakerNews
 from sfu.signalling.timers import Timers
@@ -26,6 +27,7 @@ class Sessions:
         self._resume_s = resume_s
         self._by_secret: dict[str, Session] = {}
         self._by_room: dict[Room, dict[str, Session]] = {}
+        self.roster = Roster()
         self._speaker_news = SpeakerNews(timers, self._tell_speakers)
 
     def __len__(self) -> int:
@@ -93,6 +95,7 @@ class Sessions:
     # -- what happens ----------------------------------------------------------------------------
 
     def on_room_event(self, room: Room, event: RoomEvent) -> None:
+        self.roster.on_room_event(room, event)
         match event:
             case events.SpeakersChanged():
                 self._speaker_news.changed(room)

@@ -3,6 +3,8 @@
 A pair of contexts costs 240 KiB a connection, and most messages are too small to gain from compression.
 """
 
+import asyncio
+
 from aiohttp import hdrs, web
 from aiohttp._websocket.writer import WebSocketWriter
 from aiohttp.http import WSMsgType
@@ -31,6 +33,15 @@ class Socket(web.WebSocketResponse):
             # Per frame instead, with a compressor that is gone afterwards.
             writer.compress = 0
         return protocol, writer
+
+    def write_short(self, transport: asyncio.Transport, text: bytes) -> bool:
+        """Without waiting, if it can go as it is."""
+        if len(text) >= COMPRESSED_FROM or self.closed:
+            return False
+        # RFC 6455 §5.2: a whole text frame of a server, unmasked.
+        head = b"\x81%c" % len(text) if len(text) < 126 else b"\x81\x7e" + len(text).to_bytes(2)
+        transport.write(head + text)
+        return True
 
     async def send_text(self, text: bytes) -> None:
         compress = self._window_bits if len(text) >= COMPRESSED_FROM else None

@@ -1,5 +1,10 @@
 """From the model's words to the protocol's: room events, and the state that a joiner is told."""
 
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
 from sfu.chat.history import ChatMessage
 from sfu.rooms import events
 from sfu.rooms.events import RoomEvent
@@ -89,27 +94,30 @@ def joined(
     secret: str,
     seq: int,
     room: Room,
-    participant: Participant,
+    whose: Participant,
+    others: Sequence[msgspec.Raw],
     chat: list[ChatMessage],
     sdp: str | None,
 ) -> messages.Joined:
+    """`others`: those present, as :func:`participant` has them, encoded."""
     heard = room.speakers
     return messages.Joined(
         id=id_,
         session=secret,
-        participant=participant.id,
-        role=participant.role,
+        participant=whose.id,
+        role=whose.role,
         room=room.name,
         locked=room.locked,
-        participants=[_participant(one) for one in room.participants],
+        # What is encoded already passes the encoder as it is.
+        participants=cast("list[messages.Participant]", others),
         chat=[chat_message(message) for message in chat],
         seq=seq,
-        video_slots=video_slots(participant),
-        audio_mids=list(participant.audio_mids),
+        video_slots=video_slots(whose),
+        audio_mids=list(whose.audio_mids),
         audio=list(heard.audio),
         speaking=list(heard.speaking),
         dominant=heard.dominant,
-        wanted=_wanted(participant),
+        wanted=_wanted(whose),
         sdp=sdp,
     )
 
@@ -122,7 +130,7 @@ def _wanted(participant: Participant) -> list[messages.WantedLayers]:
     ]
 
 
-def _participant(one: Participant) -> messages.Participant:
+def participant(one: Participant) -> messages.Participant:
     return messages.Participant(
         id=one.id,
         name=one.name,

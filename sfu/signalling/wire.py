@@ -65,6 +65,11 @@ def encode(message: ServerMessage) -> bytes:
     return _encoder.encode(message)
 
 
+def encode_part(part: msgspec.Struct) -> msgspec.Raw:
+    """Of messages that have it in common."""
+    return msgspec.Raw(_encoder.encode(part))
+
+
 def encode_event(event: Event) -> EncodedEvent:
     """`event.seq` must be 0: it stands where each session's number goes."""
     # The tag comes first and `seq` is the first field of each event, so this is not found in other text.

@@ -17,6 +17,8 @@ from sfu.errors import SfuError
 from sfu.limits import Limits
 from sfu.signalling import connection as connections
 from sfu.signalling.door import SignallingDoor
+from sfu.signalling.outlet import CloseCode
+from sfu.signalling.socket import Socket
 from sfu.turns import Turns
 from tests.unit.signalling.fakes import House
 
@@ -255,3 +257,66 @@ async def test_state_larger_than_the_queue_is_told(street: Street, monkeypatch: 
     bob = await street.connect()
     await bob.send_json(join("Bob"))
     assert len((await read(bob))["chat"]) == 50
+
+
+async def test_short_and_long_messages_keep_their_order(street: Street) -> None:
+    """Short ones go at once, long ones are compressed, the longest in another thread."""
+    ada = await street.joined("Ada", compress=15)
+    room = street.house.world.room
+    lengths = [1, 900, 2_000, 3, 16_384, 5, 16_384, 700, 2_500, 9] * 5
+    for number, length in enumerate(lengths):
+        street.house.chat.send(room, room.participants[0].id, key=str(number), text="x" * length)
+        if number % 7 == 0:
+            await asyncio.sleep(0)
+    told = [await read(ada) for _ in lengths]
+    assert [len(message["message"]["text"]) for message in told] == lengths
+    assert [message["seq"] for message in told] == list(range(told[0]["seq"], told[0]["seq"] + len(told)))
+
+
+class Unread(asyncio.Transport):
+    """A peer that takes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+        self.is_aborted = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.written)
+
+    def is_closing(self) -> bool:
+        return self.is_aborted
+
+    def abort(self) -> None:
+        self.is_aborted = True
+
+
+async def test_short_messages_do_not_pile_up_before_a_peer_that_reads_none() -> None:
+    transport = Unread()
+    socket = Socket(largest_message=1000, close_timeout_s=1)
+    line = connections.Connection(socket, transport)
+    frame = b"x" * 300
+    for _ in range(connections.UNSENT_BYTES // len(frame) + connections.QUEUE_FRAMES + 10):
+        line.send(frame)
+    assert len(transport.written) <= connections.UNSENT_BYTES + 2 * len(frame)
+    assert transport.is_aborted
+
+
+async def test_nothing_goes_behind_a_close() -> None:
+    transport = Unread()
+    line = connections.Connection(Socket(largest_message=1000, close_timeout_s=1), transport)
+    line.send(b"before")
+    line.close(CloseCode.NORMAL)
+    line.send(b"after")
+    assert bytes(transport.written) == b"\x81\x06before"
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 1023])
+async def test_frames_that_go_at_once_have_the_form_of_all_others(length: int) -> None:
+    transport = Unread()
+    assert Socket(largest_message=1000, close_timeout_s=1).write_short(transport, b"x" * length)
+    head = bytes([0x81, length]) if length < 126 else bytes([0x81, 126, *divmod(length, 256)])
+    assert bytes(transport.written) == head + b"x" * length
