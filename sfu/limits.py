@@ -289,6 +289,9 @@ class PacketLimits:
     )
     keyframe_burst: int = bound(3, "Keyframe requests upstream at once.", beyond="merged into one")
     keyframe_distance: float = bound(0.3, "Least time between two of those.", beyond="merged into one")
+    keyframe_shared: float = bound(
+        1.3, "What a request for newcomers alone costs of the refill.", beyond="merged into one"
+    )
 
 
 PACKETS = PacketLimits()

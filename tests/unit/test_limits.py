@@ -146,6 +146,10 @@ TESTED_BY = {
         f"{PROTO}/tests/keyframes.rs",
         "a_hundred_askers_cost_the_publisher_one_request_a_second",
     ),
+    "keyframe_shared": (
+        f"{PROTO}/src/ingress/keyframes.rs",
+        "ten_seconds_of_newcomers_take_ten_keyframes_and_nobody_waits_much_longer_than_one",
+    ),
 }
 
 

@@ -61,6 +61,9 @@ pub(crate) const NACKED_PER_PACKET: usize = 256;
 pub(crate) const KEYFRAME_REFILL: Duration = Duration::from_secs(1);
 pub(crate) const KEYFRAME_BURST: u32 = 3;
 pub(crate) const KEYFRAME_DISTANCE: Duration = Duration::from_millis(300);
+/// What one costs that is asked for newcomers alone, of [`KEYFRAME_REFILL`]: they share it with
+/// those who come meanwhile, so that ten seconds of a storm take ten, its burst counted in.
+pub(crate) const KEYFRAME_SHARED: Duration = Duration::from_millis(1300);
 
 /// RFC 8285 §4.1.2.2 of RFC 8843 practice: mid until the first report, or this many packets.
 pub(crate) const MID_PACKETS: u32 = 100;

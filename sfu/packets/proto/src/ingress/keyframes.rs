@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::handover::ShardSet;
-use crate::limits::{KEYFRAME_BURST, KEYFRAME_DISTANCE, KEYFRAME_REFILL};
+use crate::limits::{KEYFRAME_BURST, KEYFRAME_DISTANCE, KEYFRAME_REFILL, KEYFRAME_SHARED};
 
 /// A keyframe takes a round trip, an encoding and its own sending; asking sooner than this
 /// would get two.
@@ -77,7 +77,12 @@ impl KeyframeRequests {
         }
         self.last = Some(now);
         self.is_repeat = true;
-        self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + KEYFRAME_REFILL);
+        let cost = if self.is_asked {
+            KEYFRAME_REFILL
+        } else {
+            KEYFRAME_SHARED
+        };
+        self.full_at = Some(self.full_at.map_or(now, |full| full.max(now)) + cost);
         true
     }
 }
@@ -108,6 +113,26 @@ mod tests {
         assert_eq!(
             asked(Duration::from_secs(4), true),
             [0, 300, 600, 1000, 2000, 3000]
+        );
+    }
+
+    #[test]
+    fn ten_seconds_of_newcomers_take_ten_keyframes_and_nobody_waits_much_longer_than_one() {
+        let start = Instant::now();
+        let mut requests = KeyframeRequests::default();
+        let mut times = Vec::new();
+        for ms in 0..10_900 {
+            requests.wait(0);
+            if requests.take(start + Duration::from_millis(ms)) {
+                times.push(ms);
+                requests.settle();
+            }
+        }
+        assert!(times.len() <= 10, "{times:?}");
+        assert_eq!(times[..3], [0, 300, 600], "the first few wait for nothing");
+        assert!(
+            times.windows(2).all(|pair| pair[1] - pair[0] <= 1300),
+            "{times:?}"
         );
     }
 
