@@ -5,7 +5,8 @@
 
 `now` is a parameter; `timeout_at` says when :meth:`DtlsSession.handle_timeout` wants to be called. The peer's
 certificate is checked against its SDP fingerprint before any key leaves, in both roles. No cookie exchange
-(HelloVerifyRequest): datagrams come from tuples that ICE has validated. Knows no socket, transport or SDP.
+(HelloVerifyRequest): datagrams come from tuples that ICE has validated. Once connected the OpenSSL session is
+let go: :mod:`sfu.media.dtls_afterwards` has what remains. Knows no socket, transport or SDP.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from OpenSSL import SSL
 
 from sfu.limits import FIXED
 from sfu.media.certificates import Certificate, Fingerprint, PeerIdentity
+from sfu.media.dtls_afterwards import Afterwards
 from sfu.media.dtls_records import MTU, is_dtls, pack_records
 
 Role = Literal["client", "server"]
@@ -59,6 +61,8 @@ class DtlsSession:
         self._resends: list[float] = []
         self._openssl_at: float | None = None
         self._ignored = 0
+        self._afterwards: Afterwards | None = None
+        """In place of the OpenSSL session."""
         self._ssl = self._connection(certificate)
 
     @property
@@ -108,6 +112,8 @@ class DtlsSession:
             return []
         if self.is_handshaking:
             return self._feed_handshake(datagram, now)
+        if self._afterwards is not None:
+            return self._hear(self._afterwards, datagram)
         self._ssl.bio_write(datagram)
         return self._read()
 
@@ -129,12 +135,8 @@ class DtlsSession:
         if self._state != "connected":
             self._end("closed")
             return []
-        try:
-            self._ssl.shutdown()
-        except SSL.Error:
-            pass
         self._end("closed")
-        return self._output()
+        return self._say_goodbye() if self._afterwards is None else list(self._afterwards.goodbye)
 
     def abort(self) -> list[bytes]:
         """Something of ours broke on this peer's input: say nothing more to it."""
@@ -180,7 +182,18 @@ class DtlsSession:
         self._keys = keys
         self._end("connected")
         # Records behind the Finished (an early close) are already in OpenSSL's buffer.
-        return self._read()
+        flight = self._read()
+        if self._state == "connected":
+            self._let_go(flight)
+        return flight
+
+    def _let_go(self, last_flight: list[bytes]) -> None:
+        """Of the OpenSSL session and its 93 KiB."""
+        self._afterwards = Afterwards.of(
+            self._ssl, self._role, last_flight=last_flight, say_goodbye=self._say_goodbye
+        )
+        if self._afterwards is not None:
+            del self._ssl
 
     def _export_keys(self) -> SrtpKeys | None:
         profile = _profile(self._ssl.get_selected_srtp_profile())
@@ -231,6 +244,24 @@ class DtlsSession:
                 return pack_records(bytes(written))
 
     # -- afterwards -----------------------------------------------------------------------------
+
+    def _say_goodbye(self) -> list[bytes]:
+        try:
+            self._ssl.shutdown()
+        except SSL.Error:
+            pass
+        return self._output()
+
+    def _hear(self, afterwards: Afterwards, datagram: bytes) -> list[bytes]:
+        match afterwards.heard(datagram):
+            case "last_flight":
+                # Ours was lost. The same again: records that the peer has already fall to its replay check.
+                return list(afterwards.last_flight)
+            case "goodbye":
+                self._end("closed")
+            case "nothing":
+                self._ignored += 1
+        return []
 
     def _read(self) -> list[bytes]:
         """What comes after the handshake: a repeated last flight to answer, or the peer's goodbye."""

@@ -2,6 +2,7 @@
 state."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 # Fits every path that carries RTP of the same size, IPv6 tunnels among them.
 MTU = 1200
@@ -9,6 +10,26 @@ MTU = 1200
 _HEADER_BYTES = 13
 _CONTENT_TYPES = frozenset((20, 21, 22, 23))
 _MAJOR_VERSION = 0xFE
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    kind: int
+    head: bytes
+    """Content type and version."""
+    number: bytes
+    """Epoch and sequence number."""
+    body: bytes
+
+    @property
+    def epoch(self) -> int:
+        return int.from_bytes(self.number[:2])
+
+
+def records(datagram: bytes) -> Iterator[Record]:
+    """Of a datagram that is DTLS."""
+    for record in _records(datagram):
+        yield Record(record[0], record[:3], record[3:11], record[_HEADER_BYTES:])
 
 
 def pack_records(written: bytes) -> list[bytes]:

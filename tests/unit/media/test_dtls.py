@@ -2,6 +2,7 @@
 
 import dataclasses
 import struct
+from unittest import mock
 
 import pytest
 
@@ -232,16 +233,49 @@ def test_no_mutation_of_a_handshake_breaks_either_side(clock: ManualClock, seed:
         assert_same_keys(pair)
 
 
-def test_close_says_goodbye(clock: ManualClock) -> None:
-    pair = Pair(clock)
+SUITES = ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305")
+
+
+def connected(clock: ManualClock, suite: str) -> Pair:
+    with mock.patch("sfu.media.certificates._CIPHERS", suite.encode()):
+        pair = Pair(clock)
     pair.run()
-    goodbye = pair.server.close()
+    assert_same_keys(pair)
+    return pair
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("leaves", ["client", "server"])
+def test_close_says_goodbye(clock: ManualClock, suite: str, leaves: str) -> None:
+    pair = connected(clock, suite)
+    leaver, stayer = (pair.client, pair.server) if leaves == "client" else (pair.server, pair.client)
+    goodbye = leaver.close()
     assert goodbye
     for datagram in goodbye:
-        pair.client.feed(datagram, clock.monotonic())
-    assert pair.client.state == "closed"
+        stayer.feed(datagram, clock.monotonic())
+    assert (leaver.state, stayer.state) == ("closed", "closed")
+    assert leaver.close() == stayer.close() == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_no_goodbye_but_the_peers_own_is_heard(clock: ManualClock, suite: str) -> None:
+    """Each byte of it changed, and that of another association."""
+    pair, other = connected(clock, suite), connected(clock, suite)
+    (goodbye,) = pair.client.close()
+    (others,) = other.client.close()
+    forged = [goodbye[:at] + bytes([goodbye[at] ^ 1]) + goodbye[at + 1 :] for at in range(len(goodbye))]
+    for datagram in (*forged, others, goodbye[:-1], goodbye[:13]):
+        assert pair.server.feed(datagram, clock.monotonic()) == []
+        assert pair.server.state == "connected"
+    pair.server.feed(goodbye, clock.monotonic())
     assert pair.server.state == "closed"
-    assert pair.server.close() == []
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_connected_session_holds_no_openssl_session(clock: ManualClock, suite: str) -> None:
+    pair = connected(clock, suite)
+    assert not hasattr(pair.client, "_ssl")
+    assert not hasattr(pair.server, "_ssl")
 
 
 def test_closing_before_the_end_says_nothing(clock: ManualClock) -> None:
