@@ -136,7 +136,7 @@ class Joiner:
             return
         for kind in _KINDS:
             slots = plan.negotiated.using("slot", kind)
-            tracks = room.playing(kind, request.play)[: len(slots)]
+            tracks = room.playing(kind, request.play, most=len(slots))
             if tracks and not any(self._can_decode(*pair) for pair in zip(slots, tracks, strict=False)):
                 raise UnsupportedMedia(f"The offer has no codec for the {kind} that it would play.")
 

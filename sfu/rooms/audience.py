@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sfu.errors import NotFound
-from sfu.rooms.participant import Participant
 from sfu.rooms.ports import Media, SlotId, SourceId, TransportId
-from sfu.rooms.stage import beside, playlist
+from sfu.rooms.stage import Stage
 from sfu.rooms.track import MediaKind, Track
 
 
@@ -30,8 +29,9 @@ Arrangement = Sequence[SourceId | None]
 
 
 class Audience:
-    def __init__(self, media: Media) -> None:
+    def __init__(self, media: Media, stage: Stage) -> None:
         self._media = media
+        self._stage = stage
         self._viewers: dict[str, Viewer] = {}
         self._shapes: dict[Shape, dict[str, Viewer]] = {}
         self._arranged: dict[Shape, Arrangement] = {}
@@ -74,27 +74,30 @@ class Audience:
             del self._shapes[shape]
             self._arranged.pop(shape, None)
 
-    def follow(self, participants: Sequence[Participant], dominant: Track | None) -> None:
+    def follow(self, dominant: Track | None) -> None:
         """What is to be played may have changed: worked out once a shape, told to those whom it changes."""
-        playlists: dict[str | None, Playlists] = {}
         for shape, viewers in self._shapes.items():
-            play = shape[0]
-            if play not in playlists:
-                playlists[play] = _playlists(participants, dominant, play)
-            arrangement = _arrange(shape, playlists[play])
+            arrangement = self._arrange(shape, dominant)
             if self._arranged.get(shape) == arrangement:
                 continue
             self._arranged[shape] = arrangement
             for viewer in viewers.values():
                 self._show(viewer, arrangement)
 
-    def seat(self, viewer_id: str, participants: Sequence[Participant], dominant: Track | None) -> None:
+    def seat(self, viewer_id: str, dominant: Track | None) -> None:
         """One has come: the others go on with what they are shown."""
         viewer = self._viewers[viewer_id]
         shape = _shape(viewer)
         if shape not in self._arranged:
-            self._arranged[shape] = _arrange(shape, _playlists(participants, dominant, viewer.play))
+            self._arranged[shape] = self._arrange(shape, dominant)
         self._show(viewer, self._arranged[shape])
+
+    def _arrange(self, shape: Shape, dominant: Track | None) -> Arrangement:
+        play, video, audio = shape
+        pictures = self._stage.playlist(dominant, "video", play, most=video)
+        sounds = self._stage.beside(dominant, play, pictures, audio)
+        seats = (*pictures, *[None] * (video - len(pictures)), *sounds)
+        return [None if track is None else track.media for track in seats]
 
     def _show(self, viewer: Viewer, arrangement: Arrangement) -> None:
         slots = (*viewer.slots.get("video", ()), *viewer.slots.get("audio", ()))
@@ -108,22 +111,5 @@ class Audience:
                 viewer.shown[slot] = source
 
 
-Playlists = tuple[Sequence[Track], Sequence[Track]]
-
-
-def _playlists(participants: Sequence[Participant], dominant: Track | None, play: str | None) -> Playlists:
-    return (
-        playlist(participants, dominant, "video", play),
-        playlist(participants, dominant, "audio", play),
-    )
-
-
 def _shape(viewer: Viewer) -> Shape:
     return (viewer.play, len(viewer.slots.get("video", ())), len(viewer.slots.get("audio", ())))
-
-
-def _arrange(shape: Shape, playlists: Playlists) -> Arrangement:
-    _, video, audio = shape
-    pictures = playlists[0][:video]
-    seats = (*pictures, *[None] * (video - len(pictures)), *beside(pictures, playlists[1], audio))
-    return [None if track is None else track.media for track in seats]

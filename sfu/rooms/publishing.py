@@ -13,6 +13,7 @@ from sfu.rooms.events import RoomEvent
 from sfu.rooms.participant import Participant
 from sfu.rooms.ports import Media, SourceId
 from sfu.rooms.speakers import Speakers
+from sfu.rooms.stage import Stage
 from sfu.rooms.track import Track, TrackId, TrackSource
 from sfu.rooms.tracks import Tracks
 from sfu.rooms.watching import Watching
@@ -26,6 +27,7 @@ class Publishing:
         *,
         participants: Mapping[str, Participant],
         tracks: Tracks,
+        stage: Stage,
         speakers: Speakers,
         watching: Watching,
         emit: Callable[[RoomEvent], None],
@@ -36,6 +38,7 @@ class Publishing:
         self._limits = limits
         self._participants = participants
         self._tracks = tracks
+        self._stage = stage
         self._speakers = speakers
         self._watching = watching
         self._emit = emit
@@ -71,7 +74,7 @@ class Publishing:
         if track is None:
             return
         was_published = track.published
-        self._tracks.drop(participant, track)
+        self._drop(participant, track)
         if was_published:
             self._emit(events.TrackUnpublished(participant.id, track.id))
         self.tracks_gone([track])
@@ -108,7 +111,7 @@ class Publishing:
         """All that it sent, which nobody is told yet: :meth:`tracks_gone` follows if anybody stays."""
         tracks = list(participant.tracks.values())
         for track in tracks:
-            self._tracks.drop(participant, track)
+            self._drop(participant, track)
         return tracks
 
     def tracks_gone(self, tracks: Sequence[Track]) -> None:
@@ -117,6 +120,10 @@ class Publishing:
         self._watching.gone(tracks, self._participants)
         self._speakers.tell()
         self._follow_stage()
+
+    def _drop(self, participant: Participant, track: Track) -> None:
+        self._tracks.drop(participant, track)
+        self._stage.set_playing(track, False)
 
     def _set_live(self, track: Track, live: bool, *, by_moderator: bool = False) -> None:
         if track.live == live:
@@ -129,5 +136,6 @@ class Publishing:
             self._tracks.mark_published(track)
             self._media.set_forwarding(track.media, True)
             self._emit(events.TrackPublished(*ids, live))
+        self._stage.set_playing(track, track.is_playing)
         self._speakers.tell()
         self._follow_stage()

@@ -22,7 +22,7 @@ from sfu.rooms.permissions import Role
 from sfu.rooms.ports import Media, MediaRoomId, SlotId, SourceId, TransportId
 from sfu.rooms.publishing import Publishing
 from sfu.rooms.speakers import Speakers
-from sfu.rooms.stage import playlist
+from sfu.rooms.stage import Stage
 from sfu.rooms.subscription import View
 from sfu.rooms.track import MediaKind, Track, TrackId, TrackSource
 from sfu.rooms.tracks import Tracks
@@ -67,12 +67,14 @@ class Room:
         self._tracks = Tracks()
         self._speakers = Speakers(self._tracks, self._emit, self._follow_stage)
         self._watching = Watching(media, self._tracks, self._speakers, self._emit)
-        self._audience = Audience(media)
+        self._stage = Stage(self._participants)
+        self._audience = Audience(media, self._stage)
         self._publishing = Publishing(
             media,
             limits,
             participants=self._participants,
             tracks=self._tracks,
+            stage=self._stage,
             speakers=self._speakers,
             watching=self._watching,
             emit=self._emit,
@@ -110,9 +112,9 @@ class Room:
             raise NotFound("No such participant.")
         return participant
 
-    def playing(self, kind: MediaKind, play: str | None) -> list[Track]:
+    def playing(self, kind: MediaKind, play: str | None, *, most: int) -> list[Track]:
         """What a viewer would be shown now, the most wanted first; see :mod:`sfu.rooms.stage`."""
-        return playlist(self.participants, self._speakers.dominant, kind, play)
+        return self._stage.playlist(self._speakers.dominant, kind, play, most=most)
 
     def describe(self) -> RoomDescription:
         speakers = self._speakers.now()
@@ -144,6 +146,7 @@ class Room:
             id=self._new_id(), name=name, kind=kind, granted=role, role=role, joined_at=self._clock.unix()
         )
         self._participants[participant.id] = participant
+        self._stage.entered(participant)
         self._appoint(newcomer=participant)
         self._emit(events.ParticipantJoined(participant.id, name, participant.role))
         return participant
@@ -277,7 +280,7 @@ class Room:
         self, viewer_id: str, transport: TransportId, video: Sequence[SlotId], audio: Sequence[SlotId]
     ) -> None:
         self._audience.attach(viewer_id, transport, {"video": tuple(video), "audio": tuple(audio)})
-        self._audience.seat(viewer_id, self.participants, self._speakers.dominant)
+        self._audience.seat(viewer_id, self._speakers.dominant)
 
     def leave_viewer(self, viewer_id: str, reason: LeaveReason) -> None:
         self._take_out_viewer(viewer_id, reason)
@@ -313,6 +316,7 @@ class Room:
         """Returns the tracks that went with it."""
         self._watching.stop(participant)
         tracks = self._publishing.take_out(participant)
+        self._stage.left(participant)
         if participant.transport is not None:
             self._media.close_transport(participant.transport)
         return tracks
@@ -323,7 +327,7 @@ class Room:
 
     def _follow_stage(self) -> None:
         if len(self._audience):
-            self._audience.follow(self.participants, self._speakers.dominant)
+            self._audience.follow(self._speakers.dominant)
 
     def _close_if_empty(self) -> None:
         if self._participants:
