@@ -131,10 +131,11 @@ class Sessions:
         if session is not None:
             session.tell(encode_event(message()))
 
-    def _tell_speakers(self, room: Room) -> None:
+    def _tell_speakers(self, room: Room) -> int:
         """Not to cut sessions: they get it all when they resume, and this would push out the rest."""
         there = [session for session in self._by_room.get(room, {}).values() if session.outlet is not None]
         self._broadcast(there, translate.speakers(room.speakers))
+        return len(there)
 
     @staticmethod
     def _broadcast(sessions: Iterable[Session], message: messages.Event) -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from sfu.signalling import sessions, wire
+from sfu.signalling.speaking import SpeakerNews
 from tests.unit.signalling.fakes import House
 
 
@@ -57,3 +58,22 @@ def test_cut_session_is_not_told_and_resumes_with_the_state() -> None:
     assert not back.outlet.of("speakers")
     assert reply["audio"] == [track]
     assert [event["seq"] for event in back.events] == list(range(1, reply["seq"] + 1))
+
+
+@pytest.mark.parametrize(("listeners", "most"), [(1, 10), (200, 10), (1000, 2), (4000, 1)])
+def test_a_room_tells_no_more_than_two_thousand_a_second(listeners: int, most: int) -> None:
+    house = House()
+    house.joined("Ada")
+    room, told = house.world.room, []
+
+    def tell(_: object) -> int:
+        told.append(listeners)
+        return listeners
+
+    news = SpeakerNews(house.timers, tell)
+    for _ in range(1000):
+        news.changed(room)
+        house.timers.advance(0.01)
+    assert len(told) <= most * 10 + 1
+    assert len(told) * listeners <= 2000 * 10 + listeners
+    assert len(told) > most * 4, "and not much less either"
