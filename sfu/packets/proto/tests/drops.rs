@@ -101,12 +101,6 @@ impl Stage {
     }
 }
 
-fn dtls(len: usize) -> Vec<u8> {
-    let mut record = vec![22, 254, 253];
-    record.resize(len, 0);
-    record
-}
-
 /// Does what must raise the counter; false where only a socket can.
 fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
     let controlling = Role::Controlling(1);

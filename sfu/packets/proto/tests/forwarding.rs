@@ -62,18 +62,18 @@ fn a_video_reaches_its_subscriber_and_decrypts_to_what_was_sent() {
 
 #[test]
 fn nothing_is_sent_before_a_keyframe() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(false, &[500, 500]);
     world.send(&publisher, &frame);
-    assert_eq!(world.receive_rtp(&mut subscriber).len(), 0);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 0);
     let frame = camera.frame(true, &[500, 500]);
     world.send(&publisher, &frame);
-    assert_eq!(world.receive_rtp(&mut subscriber).len(), 2);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 2);
 }
 
 #[test]
@@ -138,12 +138,12 @@ fn extensions_are_renumbered_for_each_subscriber() {
 
 #[test]
 fn padding_only_packets_cost_no_number() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     for round in 0..20 {
         let frame = camera.frame(round == 0, &[400, 300]);
         world.send(&publisher, &frame);
@@ -154,7 +154,7 @@ fn padding_only_packets_cost_no_number() {
         .sent();
         world.send(&publisher, &[padding]);
     }
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     assert_eq!(got.len(), 40);
     assert!(is_continuous(&got), "{:?}", sequence_numbers(&got));
     assert_eq!(world.drops(DropReason::PaddingOnly), 20);
@@ -162,12 +162,12 @@ fn padding_only_packets_cost_no_number() {
 
 #[test]
 fn a_padding_only_packet_that_comes_late_fills_the_number_it_cost() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[400]);
     let padding = Build {
         padding: 200,
@@ -178,7 +178,7 @@ fn a_padding_only_packet_that_comes_late_fills_the_number_it_cost() {
     world.send(&publisher, &frame);
     world.send(&publisher, &next);
     world.send(&publisher, &[padding]);
-    let mut got = world.receive_rtp(&mut subscriber);
+    let mut got = world.receive_rtp(&mut viewer);
     assert_eq!(got.len(), 3);
     assert_eq!(got[2].payload.len(), 0);
     got.sort_by_key(|rtp| rtp.index);
@@ -187,19 +187,19 @@ fn a_padding_only_packet_that_comes_late_fills_the_number_it_cost() {
 
 #[test]
 fn reordered_packets_keep_their_own_numbers() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let mut frames = camera.frame(true, &[400, 400, 400, 400, 400]);
     frames.swap(1, 3);
     frames.swap(2, 4);
     for packet in &frames {
         world.send(&publisher, std::slice::from_ref(packet));
     }
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     let first = got[0].index;
     let order: Vec<_> = got.iter().map(|rtp| rtp.index - first).collect();
     assert_eq!(order, [0, 3, 4, 1, 2]);
@@ -237,15 +237,15 @@ fn the_roll_over_counter_follows_through_wraps() {
 
 #[test]
 fn a_muted_source_is_counted_and_not_forwarded() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[400]);
     world.send(&publisher, &frame);
-    let before = world.receive_rtp(&mut subscriber);
+    let before = world.receive_rtp(&mut viewer);
 
     world.command(Command::SetForwarding {
         source: SourceId(1),
@@ -253,7 +253,7 @@ fn a_muted_source_is_counted_and_not_forwarded() {
     });
     let frame = camera.frame(true, &[400, 400]);
     world.send(&publisher, &frame);
-    assert_eq!(world.receive_rtp(&mut subscriber).len(), 0);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 0);
     assert_eq!(world.drops(DropReason::NotForwarding), 2);
 
     world.command(Command::SetForwarding {
@@ -263,13 +263,13 @@ fn a_muted_source_is_counted_and_not_forwarded() {
     let frame = camera.frame(false, &[400]);
     world.send(&publisher, &frame);
     assert_eq!(
-        world.receive_rtp(&mut subscriber).len(),
+        world.receive_rtp(&mut viewer).len(),
         0,
         "waits for a keyframe"
     );
     let frame = camera.frame(true, &[400]);
     world.send(&publisher, &frame);
-    let after = world.receive_rtp(&mut subscriber);
+    let after = world.receive_rtp(&mut viewer);
     assert_eq!(after[0].index, before[0].index + 1);
 }
 

@@ -21,12 +21,6 @@ fn elsewhere() -> Path {
     }
 }
 
-fn dtls(len: usize) -> Vec<u8> {
-    let mut record = vec![22, 254, 253];
-    record.resize(len, 0);
-    record
-}
-
 #[test]
 fn an_unknown_tuple_reaches_nothing_but_stun() {
     let mut world = World::new();

@@ -26,26 +26,20 @@ fn nacked(mail: &Mail) -> Vec<u16> {
     .collect()
 }
 
-/// A publisher whose one camera a subscriber sees in slot 1.
-fn shown() -> (World, Peer, Peer, Camera) {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let subscriber = world.peer();
-    let camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
-    (world, publisher, subscriber, camera)
-}
-
 #[test]
 fn a_nack_is_answered_on_the_rtx_stream_with_the_unpadded_original() {
-    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[1000, 995, 990]);
     world.send(&publisher, &frame);
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     let number = got[1].header.sequence_number;
-    world.send_rtcp(&mut subscriber, &nack(1, &[number]));
-    let again = world.receive_rtp(&mut subscriber);
+    world.send_rtcp(&mut viewer, &nack(1, &[number]));
+    let again = world.receive_rtp(&mut viewer);
     assert_eq!(again.len(), 1);
     let again = &again[0];
     assert_eq!(
@@ -63,15 +57,20 @@ fn a_nack_is_answered_on_the_rtx_stream_with_the_unpadded_original() {
 
 #[test]
 fn what_one_nack_asks_for_leaves_as_one_run() {
-    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[1000, 995, 1000, 700, 998, 640]);
     world.send(&publisher, &frame);
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     let numbers: Vec<_> = got.iter().map(|rtp| rtp.header.sequence_number).collect();
     world.runs.clear();
-    world.send_rtcp(&mut subscriber, &nack(1, &numbers));
+    world.send_rtcp(&mut viewer, &nack(1, &numbers));
     assert_eq!(world.runs, [4, 2], "a shorter one ends a run");
-    let again = world.receive_rtp(&mut subscriber);
+    let again = world.receive_rtp(&mut viewer);
     assert_eq!(again.len(), 6);
     for (again, first) in again.iter().zip(&got) {
         let original = (first.header.sequence_number, &first.payload[..]);
@@ -83,7 +82,12 @@ fn what_one_nack_asks_for_leaves_as_one_run() {
 
 #[test]
 fn a_nack_from_before_a_switch_brings_what_was_sent_then() {
-    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let other = world.peer();
     let mut second = world.camera(2, &other, 2222);
     let frame = camera.frame(true, &[300, 300]);
@@ -91,10 +95,10 @@ fn a_nack_from_before_a_switch_brings_what_was_sent_then() {
     world.show(1, 2);
     let frame = second.frame(true, &[300]);
     world.send(&other, &frame);
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     let numbers: Vec<_> = got.iter().map(|rtp| rtp.header.sequence_number).collect();
-    world.send_rtcp(&mut subscriber, &nack(1, &numbers));
-    let again = world.receive_rtp(&mut subscriber);
+    world.send_rtcp(&mut viewer, &nack(1, &numbers));
+    let again = world.receive_rtp(&mut viewer);
     let payloads: Vec<_> = again
         .iter()
         .map(|rtp| split_rtx(&rtp.payload).unwrap())
@@ -106,14 +110,19 @@ fn a_nack_from_before_a_switch_brings_what_was_sent_then() {
 
 #[test]
 fn one_packet_is_sent_again_at_most_ten_times_and_once_a_round_trip() {
-    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[300, 300]);
     world.send(&publisher, &frame);
-    let number = world.receive_rtp(&mut subscriber)[0].header.sequence_number;
+    let number = world.receive_rtp(&mut viewer)[0].header.sequence_number;
     let mut answered = 0;
     for _ in 0..90 {
-        world.send_rtcp(&mut subscriber, &nack(1, &[number]));
-        answered += world.receive_rtp(&mut subscriber).len();
+        world.send_rtcp(&mut viewer, &nack(1, &[number]));
+        answered += world.receive_rtp(&mut viewer).len();
         world.advance_ms(10);
     }
     // A round trip is 100 ms until a report tells.
@@ -123,19 +132,21 @@ fn one_packet_is_sent_again_at_most_ten_times_and_once_a_round_trip() {
 
 #[test]
 fn what_is_no_longer_stored_is_a_counted_drop() {
-    let (mut world, publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[300]);
     world.send(&publisher, &frame);
-    let number = world.receive_rtp(&mut subscriber)[0].header.sequence_number;
+    let number = world.receive_rtp(&mut viewer)[0].header.sequence_number;
     world.advance_ms(1500);
     let frame = camera.frame(false, &[300]);
     world.send(&publisher, &frame);
-    world.receive(&mut subscriber);
-    world.send_rtcp(
-        &mut subscriber,
-        &nack(1, &[number, number.wrapping_add(500)]),
-    );
-    assert_eq!(world.receive_rtp(&mut subscriber).len(), 0);
+    world.receive(&mut viewer);
+    world.send_rtcp(&mut viewer, &nack(1, &[number, number.wrapping_add(500)]));
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 0);
     assert_eq!(world.drops(DropReason::NackTooOld), 2);
 }
 
@@ -143,31 +154,36 @@ fn what_is_no_longer_stored_is_a_counted_drop() {
 fn without_rtx_the_packet_goes_out_again_exactly_as_it_was() {
     let mut world = World::new();
     let publisher = world.peer();
-    let mut subscriber = world.peer();
+    let mut viewer = world.peer();
     let mut camera = world.camera(1, &publisher, 1111);
     let plain = CodecParameters {
         nack: true,
         ..codec(Codec::Vp8, 120, 90_000)
     };
-    world.slot_with(1, &subscriber, MediaKind::Video, vec![plain], None);
+    world.slot_with(1, &viewer, MediaKind::Video, vec![plain], None);
     world.show(1, 1);
     let frame = camera.frame(true, &[1000, 995, 990]);
     world.send(&publisher, &frame);
-    let sent = world.mail.get(&subscriber.path.remote).unwrap().clone();
-    let number = world.receive_rtp(&mut subscriber)[1].header.sequence_number;
+    let sent = world.mail.get(&viewer.path.remote).unwrap().clone();
+    let number = world.receive_rtp(&mut viewer)[1].header.sequence_number;
     world.advance_ms(50);
-    world.receive(&mut subscriber);
-    world.send_rtcp(&mut subscriber, &nack(1, &[number]));
+    world.receive(&mut viewer);
+    world.send_rtcp(&mut viewer, &nack(1, &[number]));
     // One nonce must not protect two different packets (RFC 7714 §8.1).
     assert_eq!(
-        world.mail.get(&subscriber.path.remote).unwrap()[..],
+        world.mail.get(&viewer.path.remote).unwrap()[..],
         [sent[1].clone()]
     );
 }
 
 #[test]
 fn publishers_are_asked_for_lost_packets_and_the_answer_is_forwarded() {
-    let (mut world, mut publisher, mut subscriber, mut camera) = shown();
+    let Scene {
+        mut world,
+        mut publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[300, 300, 300, 300]);
     world.send(&publisher, &[frame[0].clone(), frame[3].clone()]);
     world.advance_ms(6);
@@ -183,7 +199,7 @@ fn publishers_are_asked_for_lost_packets_and_the_answer_is_forwarded() {
     // Twice is a duplicate.
     let again = camera.rtx(&frame[1], 1112, 20);
     world.send(&publisher, &[again]);
-    let mut got = world.receive_rtp(&mut subscriber);
+    let mut got = world.receive_rtp(&mut viewer);
     got.sort_by_key(|rtp| rtp.index);
     let order: Vec<_> = got.iter().map(|rtp| rtp.vp8().tag[7]).collect();
     assert_eq!(order, [0, 1, 2, 3]);
@@ -194,7 +210,12 @@ fn publishers_are_asked_for_lost_packets_and_the_answer_is_forwarded() {
 
 #[test]
 fn a_packet_that_never_comes_is_asked_for_at_most_ten_times() {
-    let (mut world, mut publisher, _, mut camera) = shown();
+    let Scene {
+        mut world,
+        mut publisher,
+        mut camera,
+        ..
+    } = Scene::new();
     let frame = camera.frame(true, &[300, 300, 300]);
     world.send(&publisher, &[frame[0].clone(), frame[2].clone()]);
     let mut asked = 0;
@@ -209,7 +230,12 @@ fn a_packet_that_never_comes_is_asked_for_at_most_ten_times() {
 
 #[test]
 fn an_rtx_packet_of_nothing_known_is_a_counted_drop() {
-    let (mut world, publisher, _, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        mut camera,
+        ..
+    } = Scene::new();
     let frame = camera.frame(true, &[300]);
     let rtx = camera.rtx(&frame[0], 1112, 1);
     world.send(&publisher, &[rtx]);
@@ -218,7 +244,12 @@ fn an_rtx_packet_of_nothing_known_is_a_counted_drop() {
 
 #[test]
 fn whoever_nacks_everything_costs_a_share_more_and_harms_nobody() {
-    let (mut world, publisher, mut greedy, mut camera) = shown();
+    let Scene {
+        mut world,
+        publisher,
+        viewer: mut greedy,
+        mut camera,
+    } = Scene::new();
     let mut honest = world.peer();
     world.video_slot(2, &honest);
     world.show(2, 1);

@@ -119,25 +119,25 @@ fn a_switch_brings_a_report_of_the_same_participants_other_stream_too() {
 
 #[test]
 fn sender_reports_come_each_second_while_packets_flow() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let mut reports = 0;
     for round in 0..100 {
         let frame = camera.frame(round == 0, &[300]);
         world.send(&publisher, &frame);
         world.advance_ms(50);
-        reports += sender_reports(&world.receive(&mut subscriber), slot_ssrc(1)).len();
+        reports += sender_reports(&world.receive(&mut viewer), slot_ssrc(1)).len();
     }
     assert!((5..=6).contains(&reports), "{reports} in 5 s and a switch");
     world.advance(Duration::from_secs(2));
-    world.receive(&mut subscriber);
+    world.receive(&mut viewer);
     world.advance(Duration::from_secs(5));
     assert_eq!(
-        world.receive(&mut subscriber).rtcp.len(),
+        world.receive(&mut viewer).rtcp.len(),
         0,
         "silence needs no report"
     );
@@ -181,16 +181,16 @@ fn publishers_learn_what_was_lost_and_how_long_ago_they_reported() {
 
 #[test]
 fn the_round_trip_is_read_from_receiver_reports() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[300]);
     world.send(&publisher, &frame);
     world.advance_ms(10);
-    let ntp = sender_reports(&world.receive(&mut subscriber), slot_ssrc(1))[0].0;
+    let ntp = sender_reports(&world.receive(&mut viewer), slot_ssrc(1))[0].0;
     world.advance_ms(530);
     let block = ReportBlock {
         ssrc: slot_ssrc(1),
@@ -204,12 +204,12 @@ fn the_round_trip_is_read_from_receiver_reports() {
     let mut rtcp = Vec::new();
     write_receiver_report(&mut rtcp, 1, &[block]);
     write_remb(&mut rtcp, 1, 1_234_000, &[]);
-    world.send_rtcp(&mut subscriber, &rtcp);
+    world.send_rtcp(&mut viewer, &rtcp);
     let snapshot = world.router.snapshot(world.now);
     let transport = snapshot
         .transports
         .iter()
-        .find(|held| held.transport == subscriber.id);
+        .find(|held| held.transport == viewer.id);
     let transport = transport.unwrap();
     let round_trip = transport.round_trip_time_s.unwrap();
     assert!((0.029..0.031).contains(&round_trip), "{round_trip}");
@@ -320,12 +320,12 @@ fn a_publishers_bye_silences_its_layer() {
 
 #[test]
 fn the_snapshot_tells_rates_frames_and_sizes() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let viewer = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &viewer);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut camera,
+        ..
+    } = Scene::new();
     for round in 0..60 {
         let frame = camera.frame(round % 30 == 0, &[1000, 1000]);
         world.send(&publisher, &frame);

@@ -9,19 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 use sfu_proto::command::{Command, Extension, SrtpProfile};
 use world::*;
 
-/// A small seeded generator.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % bound
-    }
-}
-
 #[test]
 fn numbers_go_on_by_one_over_a_switch() {
     let mut world = World::new();
@@ -315,15 +302,15 @@ fn frame_numbers_of_the_dependency_descriptor_go_on_by_one() {
 
 #[test]
 fn a_path_that_comes_back_goes_on_at_a_keyframe_without_a_hole() {
-    let mut world = World::new();
-    let publisher = world.peer();
-    let mut subscriber = world.peer();
-    let mut camera = world.camera(1, &publisher, 1111);
-    world.video_slot(1, &subscriber);
-    world.show(1, 1);
+    let Scene {
+        mut world,
+        publisher,
+        mut viewer,
+        mut camera,
+    } = Scene::new();
     let frame = camera.frame(true, &[100]);
     world.send(&publisher, &frame);
-    let before = world.receive_rtp(&mut subscriber)[0].index;
+    let before = world.receive_rtp(&mut viewer)[0].index;
     // Only the publisher keeps its consent fresh.
     for _ in 0..4 {
         world.advance_ms(9_000);
@@ -332,20 +319,16 @@ fn a_path_that_comes_back_goes_on_at_a_keyframe_without_a_hole() {
         world.send(&publisher, &frame);
     }
     let frame = camera.frame(false, &[100]);
-    world.receive(&mut subscriber);
+    world.receive(&mut viewer);
     world.send(&publisher, &frame);
-    assert_eq!(
-        world.receive_rtp(&mut subscriber).len(),
-        0,
-        "the path is lost"
-    );
-    let (transport, ice) = (subscriber.id, subscriber.credentials());
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 0, "the path is lost");
+    let (transport, ice) = (viewer.id, viewer.credentials());
     world.command(Command::RestartIce { transport, ice });
-    world.connect(&subscriber);
+    world.connect(&viewer);
     let highest = world.slot(1).packets;
     let frames = [camera.frame(false, &[100]), camera.frame(true, &[100])].concat();
     world.send(&publisher, &frames);
-    let got = world.receive_rtp(&mut subscriber);
+    let got = world.receive_rtp(&mut viewer);
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].index, before + highest, "the next number");
 }

@@ -302,6 +302,78 @@ impl World {
     }
 }
 
+/// A publisher whose one camera (source 1) a viewer shall see in slot 1. Nothing was sent yet.
+pub struct Scene {
+    pub world: World,
+    pub publisher: Peer,
+    pub viewer: Peer,
+    pub camera: Camera,
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        Self::of(World::new())
+    }
+
+    pub fn of(mut world: World) -> Self {
+        let (publisher, viewer) = (world.peer(), world.peer());
+        let camera = world.camera(1, &publisher, 1111);
+        world.video_slot(1, &viewer);
+        world.show(1, 1);
+        Self {
+            world,
+            publisher,
+            viewer,
+            camera,
+        }
+    }
+
+    /// One burst of the publisher's.
+    pub fn send(&mut self, packets: &[Sent]) {
+        self.world.send(&self.publisher, packets);
+    }
+
+    /// Sends one frame in one burst.
+    pub fn frame(&mut self, is_keyframe: bool, sizes: &[usize]) -> Vec<Sent> {
+        let frame = self.camera.frame(is_keyframe, sizes);
+        self.send(&frame);
+        frame
+    }
+
+    /// Media that has reached the viewer since the last time.
+    pub fn receive(&mut self) -> Vec<Rtp> {
+        self.world.receive_rtp(&mut self.viewer)
+    }
+
+    pub fn got(&mut self) -> usize {
+        self.receive().len()
+    }
+}
+
+/// A small seeded generator: the same numbers in each run.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn throw(&mut self) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 33) as u32
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        u64::from(self.throw()) % bound
+    }
+}
+
+/// What begins as a DTLS 1.2 record does.
+pub fn dtls(len: usize) -> Vec<u8> {
+    let mut record = vec![22, 254, 253];
+    record.resize(len, 0);
+    record
+}
+
 pub fn slot_ssrc(slot: u64) -> u32 {
     0x5000 + slot as u32 * 10
 }
