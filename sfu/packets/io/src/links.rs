@@ -96,6 +96,9 @@ fn link_of(
 impl Link {
     /// Hands a value over, or keeps it, or leaves it out.
     pub(crate) fn give(&mut self, handed: Handed) {
+        if self.is_given_up() {
+            return;
+        }
         if handed.may_be_left_out() {
             self.give_media(handed);
         } else if self.backlog.is_empty() {
@@ -184,6 +187,11 @@ impl Link {
     /// The other worker has let too much wait.
     pub(crate) fn is_given_up(&self) -> bool {
         self.ring.is_none()
+    }
+
+    /// Nothing is handed to the dead, nor does anything wait for them.
+    pub(crate) fn bury(&mut self) {
+        self.give_up();
     }
 
     pub(crate) fn take_wish(&mut self) -> Option<Asked> {

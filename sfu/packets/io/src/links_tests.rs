@@ -211,6 +211,14 @@ impl Call {
         Some((number(2), number(12)))
     }
 
+    /// The other worker dies, and the first sees it.
+    fn lose_worker(&mut self) {
+        let bell = || Arc::new(Doorbell::new().expect("a bell"));
+        let (_, inbox) = link(1, bell(), bell());
+        drop(std::mem::replace(&mut self.inbox, inbox));
+        self.hub.take_handed(self.now);
+    }
+
     fn left_out(&self) -> u64 {
         let snapshot = self.hub.snapshot(self.now);
         let mut drops = snapshot.drops.iter();
@@ -281,6 +289,24 @@ fn commands_are_kept_in_order_when_the_ring_is_full() {
 }
 
 #[test]
+fn nothing_waits_for_a_dead_worker() {
+    let mut call = Call::new(16);
+    call.lose_worker();
+    // A layer begins for every shard that there is.
+    for forwarding in [false, true] {
+        let source = SourceId(1);
+        call.command(Command::SetForwarding { source, forwarding });
+    }
+    for _ in 0..100 {
+        call.speak();
+    }
+    assert_eq!(call.left_out(), 0, "to nobody");
+    let next = call.hub.poll_timeout();
+    let soon = call.now + Duration::from_millis(10);
+    assert!(next.is_none_or(|next| next > soon), "it tries no more");
+}
+
+#[test]
 fn a_worker_that_takes_nothing_is_given_up_and_its_transports_are_lost() {
     let mut call = Call::new(16);
     call.events();
@@ -316,13 +342,7 @@ fn a_worker_that_takes_nothing_is_given_up_and_its_transports_are_lost() {
 fn the_transports_of_a_dead_worker_go_to_others() {
     let mut call = Call::new(16);
     call.events();
-    let (_, inbox) = link(
-        1,
-        Arc::new(Doorbell::new().expect("a bell")),
-        Arc::new(Doorbell::new().expect("a bell")),
-    );
-    drop(std::mem::replace(&mut call.inbox, inbox));
-    call.hub.take_handed(call.now);
+    call.lose_worker();
     let events = call.events();
     assert!(
         matches!(

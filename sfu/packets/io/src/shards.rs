@@ -84,7 +84,7 @@ impl Hub {
 
     /// Once for each: their subscribers are told, and come again to others.
     fn bury_dead(&mut self, now: Instant) {
-        for (index, link) in self.links.iter().enumerate() {
+        for (index, link) in self.links.iter_mut().enumerate() {
             let is_dead = link.is_abandoned() || link.is_given_up();
             if !is_dead || std::mem::replace(&mut self.lost[index], true) {
                 continue;
@@ -95,6 +95,7 @@ impl Hub {
                 let reason = "it takes nothing from the others".into();
                 self.news = Some(Event::WorkerFailed { worker, reason });
             }
+            link.bury();
         }
     }
 }
