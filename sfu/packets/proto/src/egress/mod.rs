@@ -11,6 +11,7 @@ mod cache;
 mod choose;
 mod commands;
 mod feed;
+mod followers;
 mod members;
 mod reports;
 mod retransmission;
@@ -19,6 +20,7 @@ mod run;
 mod sender;
 mod shed;
 mod slot;
+mod transports;
 mod view;
 mod walk;
 mod write;
@@ -30,31 +32,21 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use self::feed::{Feed, ShownSource};
+use self::followers::Followers;
 use self::members::Members;
 use self::sender::Sender;
 use self::slot::Slot;
 use self::walk::{Control, Walk};
 use crate::clock::Clock;
-use crate::command::{Extension, SlotParameters, SrtpKeys};
+use crate::command::SlotParameters;
 use crate::drop::{DropCounters, DropReason};
 use crate::events::EventQueue;
 use crate::handover::{Burst, ClockPoint, Down, LayerKey, Up};
 use crate::ids::{RoomId, SlotId, SourceId, TransportId};
 use crate::random::Random;
 use crate::rtp::ExtensionMap;
-use crate::srtp::SrtpError;
 use crate::timers::Timers;
-use crate::transmit::{Path, TransmitBatch};
-
-/// Audio slots that follow a room's positions.
-#[derive(Default)]
-struct Followers {
-    positions: Vec<Option<SourceId>>,
-    /// Slots of each position.
-    slots: Vec<Members>,
-    /// Slots in all.
-    count: usize,
-}
+use crate::transmit::TransmitBatch;
 
 pub(crate) struct Egress {
     clock: Clock,
@@ -98,99 +90,6 @@ impl Egress {
             drops: DropCounters::default(),
             replies: TransmitBatch::default(),
         }
-    }
-
-    // -- commands: transports ---------------------------------------------------------------
-
-    pub(crate) fn add_transport(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
-        if self.by_transport.contains_key(&id) {
-            return;
-        }
-        let extensions = ExtensionMap::new(extensions);
-        let mapping = self.mapping_of(&extensions);
-        let index = self.senders.insert(Sender::new(id, extensions, mapping));
-        self.by_transport.insert(id, index);
-    }
-
-    pub(crate) fn set_extensions(&mut self, id: TransportId, extensions: &[(u8, Extension)]) {
-        let Some(index) = self.by_transport.get(&id).copied() else {
-            return;
-        };
-        let extensions = ExtensionMap::new(extensions);
-        let mapping = self.mapping_of(&extensions);
-        let sender = &mut self.senders[index];
-        let previous = std::mem::replace(&mut sender.mapping, mapping);
-        sender.extensions = extensions;
-        self.release_mapping(previous);
-        // What was sent with other ids cannot be sent again as it was.
-        for &(_, slot) in &self.senders[index].slots {
-            self.slots[slot].rewrite.forget_segments();
-        }
-    }
-
-    fn mapping_of(&mut self, extensions: &ExtensionMap) -> usize {
-        let found = self
-            .mappings
-            .iter()
-            .find(|(_, (known, _))| known == extensions);
-        let index = found.map(|(index, _)| index);
-        let index = index.unwrap_or_else(|| self.mappings.insert((*extensions, 0)));
-        self.mappings[index].1 += 1;
-        index
-    }
-
-    fn release_mapping(&mut self, index: usize) {
-        self.mappings[index].1 -= 1;
-        if self.mappings[index].1 == 0 {
-            self.mappings.remove(index);
-            self.walk.blocks.forget(index);
-        }
-    }
-
-    pub(crate) fn set_keys(&mut self, id: TransportId, keys: &SrtpKeys) -> Result<(), SrtpError> {
-        let Some(index) = self.by_transport.get(&id).copied() else {
-            return Ok(());
-        };
-        if self.senders[index].set_keys(keys)? {
-            for (_, slot) in self.senders[index].slots.clone() {
-                self.restart_slot(slot);
-            }
-            self.choose_all(index);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn set_path(&mut self, id: TransportId, path: Option<Path>) {
-        if let Some(index) = self.by_transport.get(&id).copied() {
-            self.senders[index].path = path;
-            if path.is_none() {
-                // What is missed meanwhile must not become a hole: begin anew at a keyframe.
-                for (_, slot) in self.senders[index].slots.clone() {
-                    self.set_current(slot, None);
-                }
-            }
-            self.choose_all(index);
-        }
-    }
-
-    /// Its slots go over at their next frame.
-    pub(crate) fn set_headroom(&mut self, id: TransportId, has_headroom: bool) {
-        if let Some(index) = self.by_transport.get(&id).copied() {
-            self.senders[index].has_headroom = has_headroom;
-        }
-    }
-
-    /// Says BYE for all slots and forgets them.
-    pub(crate) fn remove_transport(&mut self, id: TransportId) {
-        let Some(index) = self.by_transport.remove(&id) else {
-            return;
-        };
-        self.say_bye(index);
-        for (_, slot) in self.senders[index].slots.clone() {
-            self.remove_slot(self.slots[slot].id);
-        }
-        let sender = self.senders.remove(index);
-        self.release_mapping(sender.mapping);
     }
 
     // -- commands: sources and slots ----------------------------------------------------------
@@ -246,35 +145,6 @@ impl Egress {
             .retain(|&(_, held)| held != index);
         if let Some((room, position)) = slot.parameters.follows {
             self.remove_follower(room, usize::from(position), index);
-        }
-    }
-
-    /// What the position carries now.
-    fn add_follower(&mut self, id: RoomId, position: usize, slot: usize) -> Option<SourceId> {
-        let room = self.rooms.entry(id).or_default();
-        if room.slots.len() <= position {
-            room.slots.resize_with(position + 1, Members::default);
-        }
-        room.slots[position].insert(slot);
-        room.count += 1;
-        if room.count == 1 {
-            self.up.push(Up::Followed(id));
-        }
-        room.positions.get(position).copied().flatten()
-    }
-
-    fn remove_follower(&mut self, id: RoomId, position: usize, slot: usize) {
-        let Some(room) = self.rooms.get_mut(&id) else {
-            return;
-        };
-        // The room may have been removed meanwhile, and another word of it have come.
-        let members = room.slots.get_mut(position);
-        if !members.is_some_and(|members| members.remove(slot)) {
-            return;
-        }
-        room.count -= 1;
-        if room.count == 0 {
-            self.up.push(Up::Unfollowed(id));
         }
     }
 
@@ -401,35 +271,6 @@ impl Egress {
             slot.wanted = slot.wanted.filter(|&held| held != layer);
             self.choose(index);
         }
-    }
-
-    fn take_positions(&mut self, room: RoomId, positions: Vec<Option<SourceId>>) {
-        let room = self.rooms.entry(room).or_default();
-        let previous = std::mem::replace(&mut room.positions, positions);
-        let at = |positions: &[Option<SourceId>], position: usize| {
-            positions.get(position).copied().flatten()
-        };
-        let slots = room.slots.iter().enumerate();
-        let changed: Vec<_> = slots
-            .map(|(position, slots)| (slots, position, at(&room.positions, position)))
-            .filter(|&(_, position, source)| at(&previous, position) != source)
-            .flat_map(|(slots, _, source)| slots.as_slice().iter().map(move |&slot| (slot, source)))
-            .collect();
-        for (slot, source) in changed {
-            self.follow(slot, source);
-        }
-    }
-
-    /// Nobody hears himself: a slot stays silent while its position is its own.
-    fn follow(&mut self, slot: usize, source: Option<SourceId>) {
-        let own = self.slots[slot].parameters.transport;
-        let source = source.filter(|source| {
-            self.sources
-                .get(source)
-                .is_some_and(|source| source.transport != own)
-        });
-        self.set_shown(slot, source.map(|source| (source, 0)));
-        self.choose(slot);
     }
 
     // -- time -------------------------------------------------------------------------------

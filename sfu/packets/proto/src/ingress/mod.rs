@@ -3,8 +3,8 @@
 //! In come datagrams from validated tuples and what egress wants of publishers; out go
 //! [`Down`] values and events. It knows no subscriber, no slot and no socket.
 //! Split by what happens: [`media`] the way of an RTP packet, [`resolve`] whose stream it
-//! is, [`hold`] frames held to their end, [`control`] RTCP received, [`feedback`] RTCP owed
-//! to publishers.
+//! is, [`layers`] how they come and go, [`hold`] frames held to their end, [`control`] RTCP
+//! received, [`feedback`] RTCP owed to publishers, [`wishes`] what the send side wants.
 
 mod arrivals;
 mod bandwidth;
@@ -14,6 +14,7 @@ mod feedback;
 pub(crate) mod hold;
 mod keyframes;
 mod layer;
+mod layers;
 mod media;
 mod nack;
 mod numbering;
@@ -23,6 +24,7 @@ mod resolve;
 mod source;
 mod speakers;
 mod view;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,7 +33,6 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use self::hold::{HoldConfig, Holds};
-use self::keyframes::KeyframeRequests;
 use self::layer::Layer;
 use self::receiver::Receiver;
 use self::source::Source;
@@ -40,7 +41,7 @@ use crate::clock::Clock;
 use crate::command::{Extension, MediaKind, SourceParameters, SrtpKeys};
 use crate::drop::DropReason;
 use crate::event::Event;
-use crate::handover::{Burst, Down, LayerDescription, LayerKey, ShardSet, Up, earlier};
+use crate::handover::{Burst, Down, earlier};
 use crate::ids::{RoomId, SourceId, TransportId};
 use crate::limits::{DTLS_DATAGRAM, DTLS_WAITING};
 use crate::rtp::ExtensionMap;
@@ -238,113 +239,6 @@ impl Ingress {
         receiver.has_remb = has_remb;
     }
 
-    // -- layers -----------------------------------------------------------------------------
-
-    fn new_key(&mut self, index: usize) -> LayerKey {
-        self.generation += 1;
-        LayerKey::new(self.generation, index)
-    }
-
-    fn add_layer(&mut self, source: usize, index: u8, ssrc: u32, now: Instant) -> usize {
-        let slot = self.layers.vacant_key();
-        let key = self.new_key(slot);
-        self.layers
-            .insert(Layer::new(key, source, index, ssrc, now));
-        self.sources[source].layers.push(slot);
-        slot
-    }
-
-    /// Its stream has gone over to another m-line: as often as a peer pleases, so it must not stay.
-    fn remove_layer(&mut self, index: usize) {
-        let layer = self.layers.remove(index);
-        self.sources[layer.source]
-            .layers
-            .retain(|&held| held != index);
-        self.down.push(Down::LayerEnded(layer.key));
-        self.tell_layers(layer.source);
-    }
-
-    /// Subscribers forget the layer; its stream goes on, as a new layer to them.
-    fn end_layer(&mut self, index: usize) {
-        let key = self.new_key(index);
-        let layer = &mut self.layers[index];
-        if layer.is_passed_down {
-            self.down.push(Down::LayerEnded(layer.key));
-        }
-        layer.begin_anew(key);
-    }
-
-    /// Media came: the layer carries packets from now on, if it did not already.
-    fn activate(&mut self, index: usize) {
-        let layer = &mut self.layers[index];
-        let source = layer.source;
-        if !layer.is_active {
-            layer.is_active = true;
-            self.tell_layers(source);
-        }
-        let (layer, source) = (&mut self.layers[index], &self.sources[source]);
-        if layer.is_passed_down || !source.is_forwarding {
-            return;
-        }
-        let Some(codec) = layer.codec.map(|codec| source.codec(codec)) else {
-            return;
-        };
-        layer.is_passed_down = true;
-        // Its first packets follow: those who do not want them will say so.
-        layer.watched_by = ShardSet::ALL;
-        self.down
-            .push(Down::LayerStarted(Box::new(LayerDescription {
-                layer: layer.key,
-                source: source.id,
-                index: layer.index,
-                kind: source.kind,
-                codec: codec.codec,
-                format: codec.format.clone(),
-                clock_rate: codec.clock_rate,
-            })));
-    }
-
-    fn deactivate(&mut self, index: usize) {
-        let layer = &mut self.layers[index];
-        if !std::mem::replace(&mut layer.is_active, false) {
-            return;
-        }
-        layer.keyframes.settle();
-        if std::mem::replace(&mut layer.is_passed_down, false) {
-            self.down.push(Down::LayerSilent(layer.key));
-        }
-        let source = layer.source;
-        self.tell_layers(source);
-    }
-
-    fn tell_layers(&mut self, source: usize) {
-        let layers = &self.layers;
-        let source = &mut self.sources[source];
-        let active = || {
-            source
-                .layers
-                .iter()
-                .map(|&layer| &layers[layer])
-                .filter(|l| l.is_active)
-        };
-        let mut indices: Vec<u8> = active().map(|layer| layer.index).collect();
-        indices.sort_unstable();
-        indices.dedup();
-        let codec = active().chain(source.layers.iter().map(|&layer| &layers[layer]));
-        let Some(codec) = codec.filter_map(|layer| layer.codec).next() else {
-            return;
-        };
-        if source.told_layers != indices {
-            source.told_layers.clone_from(&indices);
-            let codec = source.codec(codec).codec;
-            self.events.push(Event::SourceLayersChanged {
-                source: source.id,
-                codec,
-                layers: indices,
-            });
-        }
-    }
-
     // -- DTLS -------------------------------------------------------------------------------
 
     pub(crate) fn receive_dtls(&mut self, index: usize, data: &[u8]) -> Result<(), DropReason> {
@@ -369,83 +263,6 @@ impl Ingress {
         if let Some(index) = self.receiver_of(transport) {
             let waiting = &mut self.receivers[index].dtls_waiting;
             *waiting = waiting.saturating_sub(1);
-        }
-    }
-
-    // -- what egress wants --------------------------------------------------------------------
-
-    pub(crate) fn handle_up(&mut self, now: Instant, shard: usize, up: Up) {
-        match up {
-            Up::KeyframeAwaited(key) => {
-                self.request_keyframe(now, key, |requests| requests.wait(shard));
-            }
-            Up::Watched(key) => self.set_watched(key, shard, true),
-            Up::Unwatched(key) => self.set_watched(key, shard, false),
-            Up::Followed(room) => self.set_followed(room, shard, true),
-            Up::Unfollowed(room) => self.set_followed(room, shard, false),
-            Up::KeyframeAsked(key) => self.request_keyframe(now, key, KeyframeRequests::ask),
-            Up::ArrivalsWanted(key) => {
-                if let Some(index) = self.layer_of(key) {
-                    self.layers[index].held.want_arrivals(now);
-                }
-            }
-            Up::KeyframeUnawaited(key) => {
-                if let Some(index) = self.layer_of(key) {
-                    self.layers[index].keyframes.stop_waiting(shard);
-                }
-            }
-            Up::RoundTrip {
-                transport,
-                round_trip,
-            } => {
-                if let Some(index) = self.receiver_of(transport) {
-                    self.receivers[index].round_trip = Some(round_trip);
-                }
-            }
-        }
-    }
-
-    fn set_watched(&mut self, key: LayerKey, shard: usize, is_watched: bool) {
-        if let Some(index) = self.layer_of(key) {
-            self.layers[index].watched_by.set(shard, is_watched);
-        }
-    }
-
-    fn set_followed(&mut self, room: RoomId, shard: usize, is_followed: bool) {
-        if let Some(speakers) = self.rooms.get_mut(&room) {
-            speakers.followed_by.set(shard, is_followed);
-        }
-    }
-
-    /// Who watches any layer of the burst. Who follows a room gets the voices that hold its
-    /// positions without asking: a word's onset would be over before the wish is here.
-    pub(crate) fn watchers(&self, burst: &Burst) -> ShardSet {
-        let groups = burst.groups.iter();
-        let layers = groups.filter_map(|group| self.layer_of(group.layer));
-        layers.fold(ShardSet::NONE, |shards, index| {
-            let layer = &self.layers[index];
-            let source = &self.sources[layer.source];
-            let room = source.room.and_then(|room| self.rooms.get(&room));
-            let followers = room.map_or(ShardSet::NONE, |room| room.followers_of(source.id));
-            shards.join(layer.watched_by).join(followers)
-        })
-    }
-
-    fn layer_of(&self, key: LayerKey) -> Option<usize> {
-        let layer = self.layers.get(key.index())?;
-        (layer.key == key).then_some(key.index())
-    }
-
-    fn request_keyframe(
-        &mut self,
-        now: Instant,
-        key: LayerKey,
-        request: impl FnOnce(&mut KeyframeRequests),
-    ) {
-        if let Some(index) = self.layer_of(key) {
-            request(&mut self.layers[index].keyframes);
-            let receiver = self.sources[self.layers[index].source].receiver;
-            self.wake(receiver, self.layers[index].keyframes.next(now));
         }
     }
 
