@@ -6,9 +6,8 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use sfu_proto::command;
-use sfu_proto::command::{
-    AnnouncedSsrc, Codec, Extension, IceCredentials, MediaKind, SrtpKeys, SrtpProfile,
-};
+use sfu_proto::command::{AnnouncedSsrc, Codec, Extension, IceCredentials, MediaKind, SrtpKeys};
+use sfu_proto::srtp::{MASTER_KEY_LENGTH, master_salt_length};
 
 use crate::names::{CODECS, EXTENSIONS, MEDIA_KINDS, SRTP_PROFILES, named};
 
@@ -173,15 +172,11 @@ pub(crate) fn keys(
     remote: (&[u8], &[u8]),
 ) -> PyResult<SrtpKeys> {
     let profile = named(&SRTP_PROFILES, profile, "an SRTP profile")?;
-    let salt_length = match profile {
-        // RFC 7714 §12; RFC 5764 §4.1.2.
-        SrtpProfile::AeadAes128Gcm => 12,
-        SrtpProfile::Aes128CmHmacSha1_80 => 14,
-    };
+    let salt_length = master_salt_length(profile);
     for (key, salt) in [local, remote] {
-        if (key.len(), salt.len()) != (16, salt_length) {
+        if (key.len(), salt.len()) != (MASTER_KEY_LENGTH, salt_length) {
             return Err(PyValueError::new_err(format!(
-                "this profile has a key of 16 and a salt of {salt_length} bytes, not {} and {}",
+                "this profile has a key of {MASTER_KEY_LENGTH} and a salt of {salt_length} bytes, not {} and {}",
                 key.len(),
                 salt.len()
             )));

@@ -5,7 +5,7 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hmac;
 use aws_lc_rs::iv::FixedLength;
 
-use super::keys::PacketId;
+use super::packet_id::PacketId;
 
 /// HMAC-SHA1 truncated to 80 bits.
 pub(super) const TAG: usize = 10;

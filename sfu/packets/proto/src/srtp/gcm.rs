@@ -3,7 +3,7 @@
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use aws_lc_rs::error::Unspecified;
 
-use super::keys::PacketId;
+use super::packet_id::PacketId;
 
 pub(super) const TAG: usize = 16;
 

@@ -9,6 +9,7 @@ mod cm;
 mod gcm;
 mod kdf;
 mod keys;
+mod packet_id;
 mod receiver;
 mod replay;
 mod sender;

@@ -1,7 +1,8 @@
 //! What a peer sends us: verified, never twice, decrypted in place.
 
 use super::kdf::MasterKey;
-use super::keys::{PacketId, SessionKeys};
+use super::keys::SessionKeys;
+use super::packet_id::PacketId;
 use super::replay::Streams;
 use super::{RTCP_ENCRYPTED, RTCP_HEADER, RTCP_TRAILER, RTP_HEADER, SrtpError, read_u16, read_u32};
 use crate::command::SrtpProfile;

@@ -1,7 +1,8 @@
 //! What we send: one key for all slots of a subscriber.
 
 use super::kdf::MasterKey;
-use super::keys::{PacketId, SessionKeys};
+use super::keys::SessionKeys;
+use super::packet_id::PacketId;
 use super::{RTCP_ENCRYPTED, RTCP_HEADER, RTP_HEADER, SrtpError, read_u16, read_u32};
 use crate::command::SrtpProfile;
 

@@ -2,7 +2,8 @@
 
 use super::cm::CmKeys;
 use super::gcm::GcmKeys;
-use super::keys::{PacketId, SessionKeys};
+use super::keys::SessionKeys;
+use super::packet_id::PacketId;
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
