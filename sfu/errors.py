@@ -20,7 +20,7 @@ for people and holds nothing secret. Knows no door.
     ├── Draining            draining            503   the server is shutting down
     ├── NotFound            not_found           404
     ├── NotJoined           not_joined          409
-    ├── SessionExpired      session_expired     410   resume came too late
+    ├── SessionExpired      session_expired     410   resume came too late, or what was prepared has ended
     └── ConfigError         internal            500   the server cannot start like this (exit code 2)
 
 `code` is one of `sfu.signalling.messages.ErrorCode`.

@@ -161,6 +161,14 @@ class Limits:
         name="limits_half_open_joins",
         minimum=1,
     )
+    lobbies: int = limit(
+        1000,
+        "Pages whose media path is open although their person has not joined yet; of one address as many as "
+        "half-open joins. Others join as if they had just come.",
+        beyond="server_full",
+        name="limits_lobbies",
+        minimum=0,
+    )
     dtls_handshakes: int = limit(
         200,
         "DTLS handshakes under way at once.",
@@ -177,6 +185,12 @@ class FixedLimits:
     join_timeout_s: float = bound(
         10.0,
         "A browser sends its join within a round trip; one that waits holds memory for nothing.",
+        beyond="not_joined, close 1008",
+    )
+    lobby_s: float = bound(
+        180.0,
+        "From `prepare` to `join`. Looking into the mirror takes less; who comes back later joins anew in a "
+        "second, while each lobby holds a transport.",
         beyond="not_joined, close 1008",
     )
     silence_s: float = bound(

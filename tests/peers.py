@@ -246,6 +246,54 @@ class Peer:
         edit_answer: Callable[[str], str] = lambda sdp: sdp,
     ) -> None:
         """The one offer, the answer, and all pictures of the room in view."""
+        await self._offer(microphone, camera, video_slots, audio_slots)
+        self.joined_reply = await self.signalling.request(
+            "join",
+            room=self.room,
+            name=self.name,
+            sdp=edit_offer(self.connection.localDescription.sdp),
+            tracks=self._offered(),
+            **({"token": token} if token else {}),
+        )
+        await self._accept(edit_answer(self.joined_reply["sdp"]))
+        await self.view_all()
+
+    async def prepare(self) -> None:
+        """As a page before the press of Join: connects, and sends nothing."""
+        await self._offer(None, None, 4, 4)
+        reply = await self.signalling.request(
+            "prepare", room=self.room, sdp=self.connection.localDescription.sdp, tracks=self._offered()
+        )
+        await self._accept(reply["sdp"])
+        await self.path_is("connected")
+
+    async def path_is(self, *states: str) -> None:
+        """Wait until the connection is in one of these states."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                if self.connection.connectionState in states:
+                    return
+                await asyncio.sleep(0.05)
+
+    async def enter(
+        self, *, microphone: MediaStreamTrack | None = None, camera: MediaStreamTrack | None = None
+    ) -> None:
+        """Join over what was prepared."""
+        tracks = {"microphone": microphone, "camera": camera}
+        for transceiver, source in self._sources:
+            transceiver.sender.replaceTrack(tracks[source])
+        self.joined_reply = await self.signalling.request(
+            "join", room=self.room, name=self.name, tracks=self._offered()
+        )
+        await self.view_all()
+
+    async def _offer(
+        self,
+        microphone: MediaStreamTrack | None,
+        camera: MediaStreamTrack | None,
+        video_slots: int,
+        audio_slots: int,
+    ) -> None:
         self._publish("microphone", "audio", microphone)
         self._publish("camera", "video", camera)
         for kind, count in (("video", video_slots), ("audio", audio_slots)):
@@ -253,24 +301,18 @@ class Peer:
                 self.connection.addTransceiver(kind, direction="recvonly")
         await self.connection.setLocalDescription(await self.connection.createOffer())
         self.signalling = await Signalling.connect(self.server)
-        tracks = [
+
+    def _offered(self) -> list[dict[str, Any]]:
+        return [
             {"mid": transceiver.mid, "source": source, "live": transceiver.sender.track is not None}
             for transceiver, source in self._sources
         ]
-        self.joined_reply = await self.signalling.request(
-            "join",
-            room=self.room,
-            name=self.name,
-            sdp=edit_offer(self.connection.localDescription.sdp),
-            tracks=tracks,
-            **({"token": token} if token else {}),
-        )
-        answer = RTCSessionDescription(edit_answer(self.joined_reply["sdp"]), "answer")
-        await self.connection.setRemoteDescription(answer)
+
+    async def _accept(self, answer: str) -> None:
+        await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         for transceiver in self.connection.getTransceivers():
             if transceiver.direction == "recvonly":
                 self.received[transceiver.mid] = Received(transceiver.receiver.track)
-        await self.view_all()
 
     def _publish(self, source: str, kind: str, track: MediaStreamTrack | None) -> None:
         transceiver = self.connection.addTransceiver(track or kind, direction="sendonly")

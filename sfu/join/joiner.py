@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from sfu.errors import BadOffer, Forbidden, NotFound, UnsupportedMedia
 from sfu.join.assembly import Assembly, open_link
 from sfu.join.half_open import HalfOpen, Place
+from sfu.join.lobby import Lobby, Preparation
 from sfu.join.plan import Plan, check_same_sections, make_plan
 from sfu.join.requests import Joined, JoinRequest, SessionHandle, TrackHint
 from sfu.join.session import Link, Session
@@ -39,6 +40,7 @@ class Joiner:
         self._media = media
         self._limits = limits
         self._half_open = HalfOpen(limits.half_open_joins)
+        self._lobby = Lobby(rooms, media, limits)
         self._sessions: dict[str, Session] = {}
         """By id of the participant or viewer."""
         rooms.add_observer(self)
@@ -59,22 +61,42 @@ class Joiner:
         if request.kind == "whep":
             self._check_decodable(request, plan)
         with ExitStack() as undo:
-            place = self._half_open.take(request.came_from)
-            undo.callback(place.give_back)
+            place = self._take_place(request, undo)
             watcher = TransportWatcher(place)
             link = open_link(self._media, plan, watcher, undo)
             session = self._enter(request, plan, link, place, undo)
-            watcher.watch(session, link.transport)
-            assembly = Assembly(self._media, session, link, undo)
-            assembly.carry_out(plan)
-            assembly.attach_slots(instead_of=None)
+            self._seat(session, plan, watcher, undo)
             joined = session.joined(
                 link, plan.negotiated, self._media.candidates(reached_at=request.reached_at)
             )
             undo.pop_all()
-        self._sessions[session.id] = session
-        log.info("joined", kind=session.kind, room=session.room.name, id=session.id)
+        self._admitted(session)
         return joined
+
+    def prepare(self, request: JoinRequest) -> Preparation:
+        """The media path of a join to come, for :meth:`enter` or :meth:`drop`. Raises as a join does."""
+        return self._lobby.prepare(request)
+
+    def drop(self, preparation: Preparation) -> None:
+        self._lobby.drop(preparation)
+
+    def enter(self, request: JoinRequest, preparation: Preparation) -> Joined:
+        """A join over what was prepared; its `sdp` is not read. Raises SessionExpired, or as a join does.
+
+        The preparation ends here, even if the join is refused.
+        """
+        with ExitStack() as undo:
+            undo.callback(self.drop, preparation)
+            plan, link = self._lobby.take(preparation, request), preparation.link
+            undo.callback(self._media.close_transport, link.transport)
+            place = self._take_place(request, undo)
+            preparation.watcher.hold(place)
+            session = self._enter(request, plan, link, place, undo)
+            session.cname = preparation.cname
+            self._seat(session, plan, preparation.watcher, undo)
+            undo.pop_all()
+        self._admitted(session)
+        return session.entered(link, preparation.answer)
 
     def renegotiate(
         self, handle: SessionHandle, sdp: str, tracks: Sequence[TrackHint], reached_at: str | None = None
@@ -110,6 +132,22 @@ class Joiner:
                     session.on_ended(reason)
 
     # -- joining ---------------------------------------------------------------------------------
+
+    def _take_place(self, request: JoinRequest, undo: ExitStack) -> Place:
+        place = self._half_open.take(request.came_from)
+        undo.callback(place.give_back)
+        return place
+
+    def _seat(self, session: Session, plan: Plan, watcher: TransportWatcher, undo: ExitStack) -> None:
+        """Who has just entered gets sources and slots."""
+        watcher.watch(session, session.link.transport)
+        assembly = Assembly(self._media, session, session.link, undo)
+        assembly.carry_out(plan)
+        assembly.attach_slots(instead_of=None)
+
+    def _admitted(self, session: Session) -> None:
+        self._sessions[session.id] = session
+        log.info("joined", kind=session.kind, room=session.room.name, id=session.id)
 
     def _enter(self, request: JoinRequest, plan: Plan, link: Link, place: Place, undo: ExitStack) -> Session:
         if request.kind == "whep":

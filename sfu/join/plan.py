@@ -86,6 +86,15 @@ def make_plan(
         raise as_error(error) from error
 
 
+def with_tracks(plan: Plan, hints: Sequence[TrackHint]) -> Plan:
+    """The plan with what is live by now. Raises BadOffer if the hints are of other m-lines or purposes."""
+    if {(hint.mid, hint.source) for hint in hints} != {
+        (hint.mid, hint.source) for hint in plan.tracks.values()
+    } or len(hints) != len(plan.tracks):
+        raise BadOffer("The tracks are others than those that were prepared.")
+    return Plan(plan.negotiated, {hint.mid: hint for hint in hints})
+
+
 def as_error(error: SdpError) -> SfuError:
     text = f"{error.problem}: {error.message}"
     if error.problem == SdpProblem.TOO_LARGE:

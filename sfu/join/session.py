@@ -119,13 +119,20 @@ class Session:
     def sending(self, source: TrackSource) -> SentTrack | None:
         return next((sent for sent in self.link.sources.values() if sent.hint.source == source), None)
 
-    def joined(self, link: Link, negotiated: Negotiated, candidates: Iterable[Candidate]) -> Joined:
+    def entered(self, link: Link, answer: str) -> Joined:
         return Joined(
             session=self.handle,
-            answer=write_answer(negotiated, _description(link, self.cname, candidates)),
+            answer=answer,
             audio_mids=link.audio_mids(),
             video_mids=tuple(slot.mid for slot in link.slots_of("video")),
         )
+
+    def joined(self, link: Link, negotiated: Negotiated, candidates: Iterable[Candidate]) -> Joined:
+        return self.entered(link, answer_of(link, negotiated, self.cname, candidates))
+
+
+def answer_of(link: Link, negotiated: Negotiated, cname: str, candidates: Iterable[Candidate]) -> str:
+    return write_answer(negotiated, _description(link, cname, candidates))
 
 
 def _description(link: Link, cname: str, candidates: Iterable[Candidate]) -> LocalDescription:

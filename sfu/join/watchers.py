@@ -18,17 +18,27 @@ class TransportWatcher:
         self._session: Session | None = None
         self._transport: int | None = None
         self._place = place or Place()
+        self.is_connected = False
+        self.is_lost = False
 
     def watch(self, session: Session, transport: int) -> None:
         self._session, self._transport = session, transport
 
+    def hold(self, place: Place) -> None:
+        """A place that is given back as soon as the transport is up or lost."""
+        self._place = place
+        if self.is_connected or self.is_lost:
+            place.give_back()
+
     def on_connected(self) -> None:
+        self.is_connected = True
         self._place.give_back()
         session = self._watched()
         if session is not None and session.kind != "whep":
             session.room.media_restored(session.id)
 
     def on_lost(self, reason: LostReason) -> None:
+        self.is_lost = True
         self._place.give_back()
         session = self._watched()
         if session is None:

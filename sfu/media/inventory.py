@@ -33,6 +33,8 @@ class TransportEntry:
     listener: TransportListener
     sources: set[int] = field(default_factory=set)
     slots: set[int] = field(default_factory=set)
+    reserved: dict[str, Slot] = field(default_factory=dict)
+    """By mid: numbers of slots that were announced and come later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,16 @@ class Inventory:
 
     def new_slot(self, spec: SlotSpec) -> Slot:
         """Numbers for a slot that is not held yet."""
-        needs_rtx = any(codec.rtx_payload_type is not None for codec in spec.codecs)
+        return self._new_slot(any(codec.rtx_payload_type is not None for codec in spec.codecs))
+
+    def _new_slot(self, needs_rtx: bool) -> Slot:
         ssrc = self._new_ssrc()
         return Slot(SlotId(self.numbers.take()), ssrc, self._new_ssrc(but=ssrc) if needs_rtx else None)
+
+    def reserve_slot(self, transport: TransportEntry, mid: str, *, needs_rtx: bool) -> Slot:
+        slot = transport.reserved[mid] = self._new_slot(needs_rtx)
+        self._ssrcs.update(_ssrcs(slot))
+        return slot
 
     def hold_source(self, transport: TransportEntry, entry: SourceEntry) -> None:
         self.sources[entry.id] = entry
@@ -74,7 +83,8 @@ class Inventory:
 
     def hold_slot(self, transport: TransportEntry, entry: SlotEntry) -> None:
         slot = entry.slot
-        self._ssrcs.update(filter(None, (slot.ssrc, slot.rtx_ssrc)))
+        self._ssrcs.update(_ssrcs(slot))
+        transport.reserved.pop(entry.spec.mid, None)
         self.slots[slot.id] = entry
         transport.slots.add(slot.id)
 
@@ -90,10 +100,15 @@ class Inventory:
         entry = self.slots.pop(slot, None)
         if entry is None:
             return None
-        self._ssrcs.difference_update(filter(None, (entry.slot.ssrc, entry.slot.rtx_ssrc)))
+        self._ssrcs.difference_update(_ssrcs(entry.slot))
         if transport := self.transports.get(entry.transport):
             transport.slots.discard(slot)
         return entry
+
+    def release_reserved(self, transport: TransportEntry) -> None:
+        for slot in transport.reserved.values():
+            self._ssrcs.difference_update(_ssrcs(slot))
+        transport.reserved.clear()
 
     def sources_of(self, transport: TransportEntry) -> Iterable[SourceEntry]:
         return (self.sources[source] for source in sorted(transport.sources))
@@ -107,3 +122,7 @@ class Inventory:
             ssrc = secrets.randbits(32)
             if ssrc not in (0, but) and ssrc not in self._ssrcs:
                 return ssrc
+
+
+def _ssrcs(slot: Slot) -> Iterable[int]:
+    return filter(None, (slot.ssrc, slot.rtx_ssrc))

@@ -172,9 +172,14 @@ class MediaPlane:
             self._showing.remove_source(source)
             self._packets.remove_source(source)
 
+    def reserve_slot(self, transport: int, mid: str, *, needs_rtx: bool) -> Slot:
+        """Numbers to announce for a slot that is added later, if at all: by its mid it gets them then."""
+        return self._inventory.reserve_slot(self._transports.entry(transport), mid, needs_rtx=needs_rtx)
+
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
         codecs = self._codecs.of(spec.codecs)
-        holder, slot = self._transports.entry(transport), self._inventory.new_slot(spec)
+        holder = self._transports.entry(transport)
+        slot = holder.reserved.get(spec.mid) or self._inventory.new_slot(spec)
         self._packets.add_slot(
             slot.id,
             transport=transport,

@@ -111,6 +111,7 @@ class Transports:
         for slot in list(entry.slots):
             self._inventory.remove_slot(slot)
             self._showing.remove_slot(slot)
+        self._inventory.release_reserved(entry)
         del self._inventory.transports[transport]
         self._packets.remove_transport(transport)
 

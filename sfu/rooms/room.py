@@ -151,6 +151,10 @@ class Room:
         self._emit(events.ParticipantJoined(participant.id, name, participant.role))
         return participant
 
+    def check_entry(self, role: Role) -> None:
+        """Raises RoomLocked and RoomFull, as :meth:`join` would now."""
+        self._admit(past_lock=role == "moderator")
+
     def leave(self, participant_id: str, reason: LeaveReason) -> None:
         """Media, too, forgets the participant. Nothing happens if it has left before."""
         participant = self._participants.pop(participant_id, None)

@@ -79,6 +79,16 @@ class Rooms:
         finally:
             self._close_if_vacant(room)
 
+    def check_entry(self, room_name: str, role: Role) -> None:
+        """Raises what :meth:`join` would raise now, whatever the name. Opens no room."""
+        if self._is_draining:
+            raise Draining("The server is shutting down.")
+        room = self._rooms.get(self.checked_name(room_name))
+        if room is not None:
+            room.check_entry(role)
+        elif len(self._rooms) >= self._limits.rooms:
+            raise ServerFull("As many rooms as this server holds are open.")
+
     def view(self, room_name: str, play: str | None) -> tuple[Room, Viewer]:
         """Like :meth:`join`, for someone who only looks on and has no signalling."""
         room = self._enter(room_name)

@@ -1,4 +1,4 @@
-"""What is said over one connection: first `join` or `resume`, then whatever a session may say.
+"""What is said over one connection: first `join` (perhaps prepared) or `resume`, then what a session may say.
 
     text ─► rate limit ─► decode ─► enter, or handler ─► reply
 
@@ -8,8 +8,10 @@ Sans-IO: frames come in by calls and go out through the outlet. Knows no WebSock
 from dataclasses import dataclass
 
 from sfu.auth.authenticator import Authenticator
-from sfu.errors import BadMessage, NotJoined, RateLimited, SfuError
+from sfu.errors import BadMessage, NotJoined, RateLimited, SessionExpired, SfuError
+from sfu.join.lobby import Preparation
 from sfu.join.requests import JoinRequest
+from sfu.limits import FIXED
 from sfu.log import get_logger
 from sfu.rooms.rooms import Rooms
 from sfu.signalling import handlers, messages, translate, wire
@@ -19,6 +21,7 @@ from sfu.signalling.outlet import CloseCode, Outlet
 from sfu.signalling.rate import RateLimit
 from sfu.signalling.session import Session
 from sfu.signalling.sessions import Sessions
+from sfu.signalling.timers import Timer, Timers
 
 log = get_logger(__name__)
 
@@ -33,12 +36,17 @@ class Entrance:
 
 
 class Dialogue:
-    def __init__(self, outlet: Outlet, entrance: Entrance, desk: Desk, limit: RateLimit) -> None:
+    def __init__(
+        self, outlet: Outlet, entrance: Entrance, desk: Desk, limit: RateLimit, timers: Timers
+    ) -> None:
         self._outlet = outlet
         self._entrance = entrance
         self._desk = desk
         self._limit = limit
         self._session: Session | None = None
+        self._timers = timers
+        self._preparation: Preparation | None = None
+        self._overdue: Timer | None = timers.call_later(FIXED.join_timeout_s, self._join_is_overdue)
 
     @property
     def session(self) -> Session | None:
@@ -60,13 +68,9 @@ class Dialogue:
         self._refuse(BadMessage("Messages are text frames."), None)
         self._outlet.close(CloseCode.UNSUPPORTED_DATA)
 
-    def on_join_overdue(self) -> None:
-        """Called once, some time after the connection came."""
-        if self._session is None:
-            self._refuse(NotJoined("No join came in time."), None)
-            self._outlet.close(CloseCode.POLICY)
-
     def on_closed(self) -> None:
+        self._stop_waiting()
+        self._drop_preparation()
         if self._session is not None:
             self._entrance.sessions.cut(self._session, self._outlet)
 
@@ -89,6 +93,8 @@ class Dialogue:
 
     def _enter(self, message: ClientMessage) -> None:
         match message:
+            case messages.Prepare():
+                self._prepare(message)
             case messages.Join():
                 self._join(message)
             case messages.Resume():
@@ -100,30 +106,53 @@ class Dialogue:
             case _:
                 raise NotJoined("Join or resume first.")
 
+    def _prepare(self, message: messages.Prepare) -> None:
+        """Another one takes the place of the one before."""
+        request = self._request(message, name="")
+        self._drop_preparation()
+        self._preparation = self._desk.joiner.prepare(request)
+        self._stop_waiting()
+        self._overdue = self._timers.call_later(FIXED.lobby_s, self._join_is_overdue)
+        answer = self._preparation.answer
+        self._outlet.send(wire.encode(messages.Prepared(id=message.id, sdp=answer)))
+
     def _join(self, message: messages.Join) -> None:
+        joiner, request = self._desk.joiner, self._request(message, name=message.name)
+        if message.sdp is None:
+            preparation, self._preparation = self._preparation, None
+            if preparation is None:
+                raise SessionExpired("Nothing is prepared. Join with an offer.")
+            joined = joiner.enter(request, preparation)
+        else:
+            self._drop_preparation()
+            joined = joiner.join(request)
+        if message.pictures > 0:
+            handlers.show_first(joined.session, message.pictures)
+        session = self._entrance.sessions.open(joined.session, self._outlet)
+        self._begin(session, message.id, None if message.sdp is None else joined.answer)
+
+    def _request(self, message: messages.Prepare | messages.Join, *, name: str) -> JoinRequest:
         # The token is for the room as it is really called, whichever way it was spelt.
         room = self._entrance.rooms.checked_name(message.room)
-        grant = self._entrance.authenticator.authenticate(message.token, room)
-        joined = self._desk.joiner.join(
-            JoinRequest(
-                kind="participant",
-                room=room,
-                grant=grant,
-                sdp=message.sdp,
-                name=message.name,
-                tracks=handlers.hints(message.tracks),
-                reached_at=self._desk.reached_at,
-                came_from=self._desk.came_from,
-            )
+        return JoinRequest(
+            kind="participant",
+            room=room,
+            grant=self._entrance.authenticator.authenticate(message.token, room),
+            sdp=message.sdp or "",
+            name=name,
+            tracks=handlers.hints(message.tracks),
+            reached_at=self._desk.reached_at,
+            came_from=self._desk.came_from,
         )
-        self._session = self._entrance.sessions.open(joined.session, self._outlet)
-        self._welcome(self._session, message.id, joined.answer)
 
     def _resume(self, message: messages.Resume) -> None:
-        self._session = self._entrance.sessions.resume(message.session, message.last_seq, self._outlet)
-        self._welcome(self._session, message.id, None)
+        session = self._entrance.sessions.resume(message.session, message.last_seq, self._outlet)
+        self._drop_preparation()
+        self._begin(session, message.id, None)
 
-    def _welcome(self, session: Session, id_: int, sdp: str | None) -> None:
+    def _begin(self, session: Session, id_: int, sdp: str | None) -> None:
+        self._session = session
+        self._stop_waiting()
         room = session.handle.room
         joined = translate.joined(
             id_=id_,
@@ -136,6 +165,22 @@ class Dialogue:
             sdp=sdp,
         )
         self._outlet.send(wire.encode(joined))
+
+    def _join_is_overdue(self) -> None:
+        self._overdue = None
+        self._refuse(NotJoined("No join came in time."), None)
+        self._drop_preparation()
+        self._outlet.close(CloseCode.POLICY)
+
+    def _stop_waiting(self) -> None:
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+
+    def _drop_preparation(self) -> None:
+        preparation, self._preparation = self._preparation, None
+        if preparation is not None:
+            self._desk.joiner.drop(preparation)
 
     def _refuse(self, error: SfuError, id_: int | None) -> None:
         code: messages.ErrorCode = error.code  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from sfu.auth.origin import OriginPolicy
 from sfu.chat.chat import Chat
 from sfu.clock import Clock
 from sfu.http import reached_at
-from sfu.limits import FIXED, Limits
+from sfu.limits import Limits
 from sfu.rooms.rooms import Rooms
 from sfu.signalling import connection
 from sfu.signalling.dialogue import Dialogue, Entrance
@@ -48,14 +48,8 @@ class SignallingDoor:
         self._origins.check(request.headers.get(hdrs.ORIGIN), request.host)
         loop = asyncio.get_running_loop()
         line = await connection.opened(request, self._limits.websocket_message_bytes)
-        dialogue = self._dialogue(line, Desk(self._joiner, self._chat, reached_at(request), request.remote))
-        overdue = loop.call_later(FIXED.join_timeout_s, dialogue.on_join_overdue)
-        try:
-            await line.run(dialogue, self._clock, loop, self._turns)
-        finally:
-            overdue.cancel()
-        return line.response
-
-    def _dialogue(self, line: connection.Connection, desk: Desk) -> Dialogue:
+        desk = Desk(self._joiner, self._chat, reached_at(request), request.remote)
         limit = RateLimit(self._clock, per_s=self._limits.messages_per_s, burst=self._limits.message_burst)
-        return Dialogue(line, self._entrance, desk, limit)
+        dialogue = Dialogue(line, self._entrance, desk, limit, loop)
+        await line.run(dialogue, self._clock, loop, self._turns)
+        return line.response

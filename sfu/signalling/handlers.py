@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sfu.chat.chat import Chat
 from sfu.errors import BadMessage
+from sfu.join.lobby import Preparation
 from sfu.join.requests import Joined, JoinRequest, SessionHandle, TrackHint
 from sfu.limits import FIXED
 from sfu.rooms.ports import TileSize
@@ -20,6 +21,9 @@ from sfu.signalling.session import Session
 MOST_TILES = FIXED.view_tiles
 # Of a tile's side, pixels: an 8K screen at twice the density.
 LONGEST_SIDE = 16_384
+# What a tile of a small meeting has on most screens.
+FIRST_SIZE = TileSize(640, 360)
+_PICTURES: Sequence[messages.TrackSource] = ("screen", "camera")
 
 Reply = messages.Ok | messages.Answer | messages.Pong
 
@@ -28,6 +32,12 @@ class Joining(Protocol):
     """What signalling asks of :class:`sfu.join.joiner.Joiner`."""
 
     def join(self, request: JoinRequest) -> Joined: ...
+
+    def prepare(self, request: JoinRequest) -> Preparation: ...
+
+    def enter(self, request: JoinRequest, preparation: Preparation) -> Joined: ...
+
+    def drop(self, preparation: Preparation) -> None: ...
 
     def renegotiate(
         self, handle: SessionHandle, sdp: str, tracks: Sequence[TrackHint], reached_at: str | None = None
@@ -55,6 +65,15 @@ def handle(desk: Desk, session: Session, message: ClientMessage) -> Reply | None
 
 def hints(tracks: Sequence[messages.OfferedTrack]) -> list[TrackHint]:
     return [TrackHint(track.mid, track.source, track.live) for track in tracks]
+
+
+def show_first(handle: SessionHandle, pictures: int) -> None:
+    """What a newcomer is likeliest to look at, a round trip before it can say so itself."""
+    room = handle.room
+    others = [one for one in room.participants if one.id != handle.id]
+    tracks = [one.tracks.get(source) for one in others for source in _PICTURES]
+    live = [View(track.id, FIRST_SIZE) for track in tracks if track is not None and track.live]
+    room.set_view(handle.id, live[: max(0, min(pictures, MOST_TILES))])
 
 
 def _offer(desk: Desk, session: Session, message: messages.Offer) -> Reply:

@@ -1,7 +1,7 @@
 """The signalling messages: one definition, from which PROTOCOL.md and the client's types follow.
 
 Every message is one JSON object with a `type`. A request carries an `id` chosen by the client;
-the server answers it with exactly one reply of the same `id` (`joined`, `answer`, `ok`, `error`).
+the server answers it with exactly one reply of the same `id` (`prepared`, `joined`, `answer`, `ok`, `error`).
 Events carry `seq`, which grows by one for each event of a session, so that a resumed session
 misses and repeats none. Knows no WebSocket, room or storage.
 """
@@ -27,7 +27,7 @@ ErrorCode = Literal[
     "draining",  # the server is shutting down
     "not_found",  # participant or track
     "not_joined",
-    "session_expired",  # resume came too late
+    "session_expired",  # resume came too late, or a join after a preparation that has ended
     "internal",
 ]
 
@@ -107,15 +107,32 @@ class SlotAssignment(Message, frozen=True):
 # -- client to server --------------------------------------------------------------------------
 
 
+class Prepare(Message, frozen=True, tag="prepare"):
+    """Before `join`, on the same connection: negotiate and connect while the person still decides.
+
+    Nobody is told and nothing is sent or shown. Ends with the connection, at the latest after 3 minutes.
+    """
+
+    id: int
+    room: str
+    sdp: str
+    tracks: list[OfferedTrack]
+    """What the send m-lines are for; none is live yet."""
+    token: str | None = None
+
+
 class Join(Message, frozen=True, tag="join"):
-    """First message of a connection: enter a room with the one offer."""
+    """Enter a room: with the one offer, or over what :class:`Prepare` has connected."""
 
     id: int
     room: str
     name: str
-    sdp: str
     tracks: list[OfferedTrack]
+    sdp: str | None = None
+    """The offer; absent after `prepare`."""
     token: str | None = None
+    pictures: int = 0
+    """So many of the others' pictures are shown at first, until :class:`SetView` says which."""
 
 
 class Resume(Message, frozen=True, tag="resume"):
@@ -192,7 +209,8 @@ class Ping(Message, frozen=True, tag="ping"):
 
 
 ClientMessage = (
-    Join
+    Prepare
+    | Join
     | Resume
     | Offer
     | SetTrack
@@ -208,6 +226,12 @@ ClientMessage = (
 
 
 # -- server to client: replies ------------------------------------------------------------------
+
+
+class Prepared(Message, frozen=True, tag="prepared"):
+    id: int
+    sdp: str
+    """The answer."""
 
 
 class Joined(Message, frozen=True, tag="joined"):
@@ -235,7 +259,7 @@ class Joined(Message, frozen=True, tag="joined"):
     dominant: str | None = None
     wanted: list[WantedLayers] = []
     sdp: str | None = None
-    """The answer; absent after `resume`."""
+    """The answer; absent after `resume` and `prepare`."""
 
 
 class Answer(Message, frozen=True, tag="answer"):
@@ -344,7 +368,8 @@ class Ended(Event, frozen=True, tag="ended"):
 
 
 ServerMessage = (
-    Joined
+    Prepared
+    | Joined
     | Answer
     | Ok
     | Error

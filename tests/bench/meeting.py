@@ -1,7 +1,8 @@
 """What four people in real browsers wait for: three Chromium and one Firefox in one room.
 
-Prints the time from the press of Join to the first decoded remote frame and the steps on its way, the time
-from asking for another camera to its first frame, and the packets lost meanwhile; asserts nothing.
+Prints how long a page takes to be ready to join, the time from the press of Join to the first decoded remote
+frame and the steps on its way, of those who look into the mirror first and of those who press at once, the
+time from asking for another camera to its first frame, and the packets lost meanwhile; asserts nothing.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast
 from tests.server import running_server
 
-STEPS = ("tile", "answer", "answerSet", "connecting", "connected", "frame")
+STEPS = ("ready", "tile", "answer", "answerSet", "connecting", "connected", "frame")
 CHROMIUM_GREEN = (0, 135, 0)
 """Background of Chromium's made-up camera; Firefox's changes its colour, and is no green for most of the time."""
 
@@ -30,28 +31,37 @@ def line(name: str, values: list[float]) -> str:
     )
 
 
-async def timed_join(page: Page, room: str) -> dict[str, float]:
-    """One join, as a person does it who looks into the mirror first; milliseconds by step."""
+async def timed_join(page: Page, room: str, *, is_hasty: bool) -> dict[str, float]:
+    """One join, as a person does it who looks into the mirror first, or presses once the devices are open.
+
+    Milliseconds by step.
+    """
     await page.goto(room)
     await page.fill("Your name", page.name)
     await page.until("openDevices", accept=lambda kinds: len(kinds) == 2)
+    lobby = {} if is_hasty else {"ready": await page.until("lobby")}
     await page.probe("watchFirstFrame")
     await page.press("Join")
     marks: dict[str, float] = await page.until("joinMarks")
-    return marks
+    return {**marks, **lobby}
 
 
-async def joins(pages: list[Page], room: str, count: int) -> dict[str, list[dict[str, float]]]:
-    """Each in turn leaves and joins again, the others staying."""
+async def joins(pages: list[Page], room: str, count: int, *, is_hasty: bool) -> list[dict[str, float]]:
+    """Each in turn leaves and joins again, the others staying; prints the steps by browser."""
     taken: dict[str, list[dict[str, float]]] = {}
     for number in range(count):
         page = pages[number % len(pages)]
-        taken.setdefault(page.name, []).append(await timed_join(page, room))
+        browser = "Firefox" if page is pages[-1] else "Chromium"
+        taken.setdefault(browser, []).append(await timed_join(page, room, is_hasty=is_hasty))
         await page.sees(len(pages) - 1)
-    return taken
+    for browser, marks in sorted(taken.items()):
+        for step in STEPS:
+            if values := [of_one[step] for of_one in marks if step in of_one]:
+                print(line(f"{browser} {'hasty' if is_hasty else 'join'}: {step}", values))
+    return [of_one for marks in taken.values() for of_one in marks]
 
 
-async def switches(page: Page, chromium: str, firefox: str, count: int) -> list[float]:
+async def switches(page: Page, chromium: str, firefox: str, count: int) -> list[dict[str, float]]:
     """To Firefox's camera and back to a Chromium's, in one slot."""
     times = []
     for _ in range(count):
@@ -73,7 +83,7 @@ async def received(pages: list[Page]) -> dict[str, Any]:
     return total
 
 
-async def meet(cast: Cast, join_count: int, switch_count: int) -> None:
+async def meet(cast: Cast, join_count: int, hasty_count: int, switch_count: int) -> None:
     names = ("ana", "biel", "carla")
     chromiums = [await cast.chromium(name, alone=True) for name in names]
     dani = await cast.firefox("dani")
@@ -85,18 +95,19 @@ async def meet(cast: Cast, join_count: int, switch_count: int) -> None:
         await page.sees(3)
 
     print(f"{'milliseconds':<22} {'n':>4} {'min':>8} {'p50':>8} {'p95':>8} {'max':>8}")
-    taken = await joins(everyone, room, join_count)
-    for browser, who in (("Chromium", names), ("Firefox", ("dani",))):
-        of_browser = [marks for name in who for marks in taken.get(name, [])]
-        for step in STEPS:
-            if values := [marks[step] for marks in of_browser if step in marks]:
-                print(line(f"{browser} join: {step}", values))
-    print(line("join to first frame", [marks["frame"] for each in taken.values() for marks in each]))
+    taken = await joins(everyone, room, join_count, is_hasty=False)
+    hasty = await joins(everyone, room, hasty_count, is_hasty=True)
+    print(line("page to ready", [marks["ready"] for marks in taken]))
+    print(line("join to first frame", [marks["frame"] for marks in taken]))
+    print(line("at once", [marks["frame"] for marks in hasty]))
 
     tracks = {
         tile["text"].split("\n")[-1]: tile["track"] for tile in await everyone[0].probe("tiles", "camera")
     }
-    print(line("slot switch", await switches(everyone[0], tracks["biel"], tracks["dani"], switch_count)))
+    taken = await switches(everyone[0], tracks["biel"], tracks["dani"], switch_count)
+    for step in ("assigned", "frame"):
+        print(line(f"slot switch: {step}", [marks[step] for marks in taken if step in marks]))
+    print(line("slot switch", [marks["shown"] for marks in taken]))
     total = await received(everyone)
     print(f"packets {total['packets']}, lost {total['lost']}, freezes {total['freezes']}")
 
@@ -104,13 +115,14 @@ async def meet(cast: Cast, join_count: int, switch_count: int) -> None:
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--joins", type=int, default=12)
+    parser.add_argument("--hasty", type=int, default=8, help="joins that do not wait for the lobby")
     parser.add_argument("--switches", type=int, default=10, help="pairs, there and back")
     options = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)  # what was measured stands, even if the rest is cut short
     async with running_server(tls="auto", host="0.0.0.0") as server:
         cast = Cast(server)
         try:
-            await meet(cast, options.joins, options.switches)
+            await meet(cast, options.joins, options.hasty, options.switches)
         finally:
             await cast.close()
 

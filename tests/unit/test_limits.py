@@ -67,9 +67,14 @@ TESTED_BY = {
         "tests/unit/join/test_half_open.py",
         "test_joins_without_media_are_few_for_one_address",
     ),
+    "lobbies": ("tests/unit/join/test_lobby.py", "test_a_server_lets_so_many_wait"),
     "dtls_handshakes": (f"{MEDIA}/test_handshakes.py", "test_more_handshakes_than_places_all_finish"),
     # FixedLimits
     "join_timeout_s": (f"{SIGNALLING}/test_dialogue.py", "test_who_does_not_join_in_time_is_disconnected"),
+    "lobby_s": (
+        f"{SIGNALLING}/test_preparing.py",
+        "test_a_preparation_waits_some_minutes_and_no_longer",
+    ),
     "silence_s": (f"{SIGNALLING}/test_liveness.py", "test_silence_is_given_up_after_25_seconds"),
     "unread_bytes": (
         "tests/hostile/test_whoever_stalls_is_let_go.py",

@@ -54,6 +54,10 @@ export class MediaTransport {
     this.#link.onconnectionstatechange = () => this.#stateChanged();
   }
 
+  get state(): PathState {
+    return pathState(this.#link.connectionState) ?? "failed";
+  }
+
   set onState(listener: ((state: PathState) => void) | null) {
     this.#onState = listener;
   }
@@ -151,23 +155,22 @@ export class MediaTransport {
   }
 
   #stateChanged(): void {
-    switch (this.#link.connectionState) {
-      case "new":
-      case "connecting":
-        this.#onState?.("connecting");
-        return;
-      case "connected":
-        this.#onState?.("connected");
-        return;
-      case "disconnected":
-        this.#onState?.("disconnected");
-        return;
-      case "failed":
-        this.#onState?.("failed");
-        return;
-      case "closed":
-        return;
-    }
+    const state = pathState(this.#link.connectionState);
+    if (state) this.#onState?.(state);
+  }
+}
+
+function pathState(state: RTCPeerConnectionState): PathState | null {
+  switch (state) {
+    case "new":
+    case "connecting":
+      return "connecting";
+    case "connected":
+    case "disconnected":
+    case "failed":
+      return state;
+    case "closed":
+      return null;
   }
 }
 

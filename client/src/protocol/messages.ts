@@ -90,15 +90,33 @@ export interface SlotAssignment {
   readonly undecodable?: boolean;
 }
 
-/** First message of a connection: enter a room with the one offer. */
+/**
+ * Before `join`, on the same connection: negotiate and connect while the person still decides.
+ *
+ * Nobody is told and nothing is sent or shown. Ends with the connection, at the latest after 3 minutes.
+ */
+export interface Prepare {
+  readonly type: "prepare";
+  readonly id: number;
+  readonly room: string;
+  readonly sdp: string;
+  /** What the send m-lines are for; none is live yet. */
+  readonly tracks: readonly OfferedTrack[];
+  readonly token?: string;
+}
+
+/** Enter a room: with the one offer, or over what `Prepare` has connected. */
 export interface Join {
   readonly type: "join";
   readonly id: number;
   readonly room: string;
   readonly name: string;
-  readonly sdp: string;
   readonly tracks: readonly OfferedTrack[];
+  /** The offer; absent after `prepare`. */
+  readonly sdp?: string;
   readonly token?: string;
+  /** So many of the others' pictures are shown at first, until `SetView` says which. */
+  readonly pictures?: number;
 }
 
 /**
@@ -181,6 +199,13 @@ export interface Ping {
   readonly type: "ping";
 }
 
+export interface Prepared {
+  readonly type: "prepared";
+  readonly id: number;
+  /** The answer. */
+  readonly sdp: string;
+}
+
 /** Reply to `join` and `resume`: the whole state of the room as this participant may see it. */
 export interface Joined {
   readonly type: "joined";
@@ -205,7 +230,7 @@ export interface Joined {
   readonly speaking: readonly string[];
   readonly dominant?: string;
   readonly wanted?: readonly WantedLayers[];
-  /** The answer; absent after `resume`. */
+  /** The answer; absent after `resume` and `prepare`. */
   readonly sdp?: string;
 }
 
@@ -333,6 +358,7 @@ export interface Ended {
 
 /** All that a client sends. */
 export type ClientMessage =
+  | Prepare
   | Join
   | Resume
   | Offer
@@ -348,6 +374,7 @@ export type ClientMessage =
 
 /** All that a client receives. */
 export type ServerMessage =
+  | Prepared
   | Joined
   | Answer
   | Ok
@@ -369,6 +396,7 @@ export type ServerMessage =
 
 /** What is answered by exactly one reply of the same `id`. */
 export type ClientRequest =
+  | Prepare
   | Join
   | Resume
   | Offer
@@ -381,6 +409,7 @@ export type ClientRequest =
 
 /** What answers a request. */
 export type ServerReply =
+  | Prepared
   | Joined
   | Answer
   | Ok

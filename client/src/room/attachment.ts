@@ -1,16 +1,19 @@
 /**
  * One joining of a room: the signalling connection, the media path and what is sent over it.
  *
- * Mends its own media path as far as that goes; when only joining anew can help, it says so and is
+ * The path may be connected ahead, while the person still decides: nothing is put on it before the
+ * server has let them in. Mends its own media path as far as that goes; when only joining anew can help, it says so and is
  * thrown away. Knows what is asked of the room, not what the room looks like.
  */
 import type { Capture } from "../media/capture.ts";
-import { Publisher } from "../media/publisher.ts";
-import type { MediaTransport } from "../media/transport.ts";
+import { Publisher, sentTrack } from "../media/publisher.ts";
+import { type MediaTransport, SOURCES } from "../media/transport.ts";
 import type {
   Answer,
   Joined,
+  JoinRequest,
   Notification,
+  OfferedTrack,
   Request,
   ServerReply,
   Tile,
@@ -18,10 +21,12 @@ import type {
   WantedLayers,
 } from "../protocol/index.ts";
 import type { SignalClient, SignalListener } from "../signal/client.ts";
-import { RequestRefused } from "../signal/errors.ts";
+import { RequestRefused, SignalLost } from "../signal/errors.ts";
 import { PathKeeper, type Remedy } from "./path.ts";
 
 export interface AttachmentOptions {
+  room: string;
+  token: string | null;
   capture: Capture;
   /** How many pictures may be shown at once; the transport starts with fewer slots. */
   videoSlots: number;
@@ -38,16 +43,11 @@ export interface AttachmentListener extends SignalListener {
   onRefused(refusal: RequestRefused): void;
 }
 
-export interface Entry {
-  room: string;
-  name: string;
-  token: string | null;
-}
-
 /** How many slots a transport grows to: what grids of three, four and five columns show. */
 const PAGES = [9, 16, 25];
 
 export class Attachment {
+  readonly #place: { room: string; token?: string };
   readonly #capture: Capture;
   readonly #openTransport: () => MediaTransport;
   readonly #signal: SignalClient;
@@ -56,7 +56,11 @@ export class Attachment {
   readonly #closing = new AbortController();
   readonly #videoSlots: number;
   #transport: MediaTransport;
-  #publisher: Publisher;
+  /** Whether the path was asked for ahead of the join. */
+  #asked: Promise<boolean> | null = null;
+  /** An answered transport cannot be offered once more to a server that has forgotten it. */
+  #isAnswered = false;
+  #publisher: Publisher | null = null;
   #path: PathKeeper | null = null;
   #listener: AttachmentListener | null = null;
   /** One negotiation after the other. */
@@ -64,47 +68,45 @@ export class Attachment {
 
   /** Makes the offer and opens the socket at once: both take time that joining then need not. */
   constructor(options: AttachmentOptions) {
+    const { room, token } = options;
+    this.#place = { room, ...(token === null ? {} : { token }) };
     this.#capture = options.capture;
     this.#videoSlots = options.videoSlots;
     this.#openTransport = options.openTransport;
     this.#signal = options.openSignal();
     this.#transport = this.#openTransport();
     this.#transport.prepare().catch(() => {});
-    this.#publisher = this.#publish();
-    this.#signal.prepare();
+    this.#signal.open().catch(() => {});
   }
 
-  /** The server closes sockets on which nobody joins; open one again when joining comes near. */
-  refresh(): void {
-    this.#signal.prepare();
+  /**
+   * Connects while the person still decides; nothing is sent, and nobody is told. The server ends it
+   * after some minutes: to be called again whenever joining comes near. A refusal shows at `join`.
+   */
+  prepare(): void {
+    if (this.#asked && this.#signal.isUp) return;
+    this.#forgetAnswered();
+    this.#asked = this.#ask().catch(() => false);
   }
 
   /** `onJoined` runs before the media path is up: the room can be drawn meanwhile. */
   async join(
-    entry: Entry,
+    name: string,
     listener: AttachmentListener,
     onJoined: (joined: Joined) => void,
     signal: AbortSignal,
   ): Promise<void> {
-    const sdp = await this.#transport.prepare();
-    const tracks = this.#offered();
-    const { room, name, token } = entry;
-    const joined = await this.#signal.join(
-      { type: "join", room, name, sdp, tracks, ...(token === null ? {} : { token }) },
-      AbortSignal.any([signal, this.#closing.signal]),
-    );
+    const joined = await this.#enter(name, AbortSignal.any([signal, this.#closing.signal]));
     this.#listener = listener;
     this.#signal.listener = listener;
     this.#watchPath(listener);
     // Begins only after `onJoined`, which asks for the first pictures.
-    const accepted = this.#inTurn(() => this.#transport.accept(joined.sdp ?? ""));
+    const accepted = joined.sdp === undefined ? this.#turn : this.#accept(joined.sdp);
     this.want(joined.wanted ?? []);
     onJoined(joined);
-    for (const { source, live } of tracks) {
-      this.#told.set(source, live);
-      // A device may have opened while the answer was on its way.
-      this.#tell(source, this.#publisher.isLive(source));
-    }
+    // A device may have opened while the answer was on its way.
+    for (const source of SOURCES) this.#tell(source, this.#isLive(source));
+    this.#publisher = this.#publish();
     await accepted;
   }
 
@@ -156,7 +158,7 @@ export class Attachment {
     this.#listener = null;
     this.#signal.listener = null;
     this.#path?.close();
-    this.#publisher.close();
+    this.#publisher?.close();
     this.#signal.leave();
     this.#transport.close();
   }
@@ -165,8 +167,65 @@ export class Attachment {
     return new Publisher(this.#capture, this.#transport, (source, live) => this.#tell(source, live));
   }
 
-  #offered() {
-    return this.#transport.offered((source) => this.#publisher.isLive(source));
+  #offered(): OfferedTrack[] {
+    return this.#transport.offered((source) => this.#isLive(source));
+  }
+
+  #isLive(source: TrackSource): boolean {
+    return sentTrack(this.#capture.state.get(), source) !== null;
+  }
+
+  /** Whether the offer is on its way to the server. */
+  async #ask(): Promise<boolean> {
+    const transport = this.#transport;
+    const [sdp] = await Promise.all([transport.prepare(), this.#signal.open()]);
+    const tracks = transport.offered(() => false);
+    const prepared = this.#signal.prepare(
+      { type: "prepare", sdp, tracks, ...this.#place },
+      this.#closing.signal,
+    );
+    prepared.then(
+      ({ sdp: answer }) => {
+        if (transport !== this.#transport) return;
+        this.#accept(answer).catch(() => {
+          this.#asked = null;
+        });
+      },
+      () => {},
+    );
+    return true;
+  }
+
+  /** Over what was prepared if that stands, with an offer otherwise. */
+  async #enter(name: string, signal: AbortSignal): Promise<Joined> {
+    const isAsked = await (this.#asked ?? false);
+    if (isAsked && this.#asked && this.#signal.isUp && this.#transport.state !== "failed") {
+      try {
+        return await this.#signal.join(this.#request(name), signal);
+      } catch (error) {
+        if (!isOver(error)) throw error;
+      }
+    }
+    this.#forgetAnswered();
+    const sdp = await this.#transport.prepare();
+    return this.#signal.join({ ...this.#request(name), sdp }, signal);
+  }
+
+  /** Once there is an offer, whose m-lines it names. */
+  #request(name: string): JoinRequest {
+    const tracks = this.#offered();
+    for (const { source, live } of tracks) this.#told.set(source, live);
+    return { type: "join", name, tracks, pictures: this.#transport.videoSlots, ...this.#place };
+  }
+
+  #accept(answer: string): Promise<void> {
+    const transport = this.#transport;
+    this.#isAnswered = true;
+    return this.#inTurn(() => transport.accept(answer));
+  }
+
+  #forgetAnswered(): void {
+    if (this.#isAnswered) this.#replaceTransport();
   }
 
   #tell(source: TrackSource, live: boolean): void {
@@ -187,6 +246,7 @@ export class Attachment {
     });
     this.#path = path;
     this.#transport.onState = (state) => path.onState(state);
+    path.onState(this.#transport.state);
   }
 
   /** One negotiation after the other: a peer connection has one offer under way at most. */
@@ -222,10 +282,11 @@ export class Attachment {
 
   /** The server forgot the old transport; the session, its tracks and its chat live on. */
   #replaceTransport(): void {
-    this.#publisher.close();
+    this.#publisher?.close();
     this.#transport.close();
     this.#transport = this.#openTransport();
-    this.#publisher = this.#publish();
+    this.#isAnswered = false;
+    if (this.#publisher) this.#publisher = this.#publish();
     this.#transport.onState = (state) => this.#path?.onState(state);
   }
 
@@ -233,7 +294,13 @@ export class Attachment {
     const transport = this.#transport;
     const answer = await this.request({ type: "offer", sdp, tracks: this.#offered() });
     if (answer.type !== "answer" || transport !== this.#transport) return;
+    this.#isAnswered = true;
     await transport.accept(answer.sdp);
     this.#listener?.onSlots(answer);
   }
+}
+
+/** What was prepared is gone, which says nothing about joining. */
+function isOver(error: unknown): boolean {
+  return error instanceof SignalLost || (error instanceof RequestRefused && error.code === "session_expired");
 }

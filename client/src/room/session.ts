@@ -19,8 +19,6 @@ import { fromJoined, reassigned, reduce, withSlots } from "./state.ts";
 import { Switching } from "./switching.ts";
 
 export interface SessionOptions extends AttachmentOptions {
-  room: string;
-  token: string | null;
   newKey: () => string;
 }
 
@@ -63,8 +61,8 @@ export class RoomSession implements Call, AttachmentListener {
   /** Does ahead what can be, while the person still looks into the mirror. */
   prepare(): void {
     if (this.#name !== "") return;
-    if (this.#ready) this.#ready.refresh();
-    else this.#ready = new Attachment(this.#options);
+    this.#ready ??= new Attachment(this.#options);
+    this.#ready.prepare();
   }
 
   async join(name: string): Promise<void> {
@@ -180,11 +178,10 @@ export class RoomSession implements Call, AttachmentListener {
   async #attach(): Promise<void> {
     const attachment = this.#ready ?? new Attachment(this.#options);
     this.#ready = null;
-    const { room, token } = this.#options;
     const attempt = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(JOIN_TIMEOUT_MS)]);
     const adopt = (joined: Joined) => this.#adopt(attachment, joined);
     try {
-      await attachment.join({ room, token, name: this.#name }, this, adopt, attempt);
+      await attachment.join(this.#name, this, adopt, attempt);
     } catch (error) {
       if (this.#attached === attachment) this.#attached = null;
       attachment.close();

@@ -10,6 +10,8 @@ import type {
   Joined,
   JoinRequest,
   Notification,
+  Prepared,
+  PrepareRequest,
   Request,
   ServerEvent,
   ServerMessage,
@@ -81,9 +83,21 @@ export class SignalClient {
     this.#listener = listener;
   }
 
-  /** Opens the socket before it is needed, so that joining saves its round trips. Failure shows at `join`. */
-  prepare(): void {
-    this.#connect().catch(() => {});
+  /** Whether there is a socket, or one is being opened. */
+  get isUp(): boolean {
+    return this.#connecting !== null || this.#socket?.readyState === OPEN;
+  }
+
+  /** Opens the socket before it is needed, so that joining saves its round trips. */
+  open(): Promise<void> {
+    return this.#connect();
+  }
+
+  /** Over an open socket, and before `join`; sent at once. */
+  async prepare(request: PrepareRequest, signal?: AbortSignal): Promise<Prepared> {
+    const reply = await this.#ask(request, signal);
+    if (reply.type !== "prepared") throw new SignalLost(`unexpected reply: ${reply.type}`);
+    return reply;
   }
 
   async join(request: JoinRequest, signal?: AbortSignal): Promise<Joined> {
@@ -127,7 +141,7 @@ export class SignalClient {
     this.#setState("open");
   }
 
-  #ask(request: Request | JoinRequest, signal?: AbortSignal): Promise<ServerReply> {
+  #ask(request: Request | PrepareRequest | JoinRequest, signal?: AbortSignal): Promise<ServerReply> {
     const { message, reply } = this.#requests.open(request, signal);
     if (this.#state !== "resuming") this.#send(message);
     return reply;
@@ -167,6 +181,7 @@ export class SignalClient {
     this.#heartbeat.heard();
     const message = JSON.parse(String(data)) as ServerMessage;
     switch (message.type) {
+      case "prepared":
       case "joined":
       case "answer":
       case "ok":

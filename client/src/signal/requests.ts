@@ -1,5 +1,12 @@
 /** Requests that wait for their reply. Gives ids, settles promises; knows no socket. */
-import type { ClientRequest, ErrorReply, JoinRequest, Request, ServerReply } from "../protocol/index.ts";
+import type {
+  ClientRequest,
+  ErrorReply,
+  JoinRequest,
+  PrepareRequest,
+  Request,
+  ServerReply,
+} from "../protocol/index.ts";
 import { RequestRefused } from "./errors.ts";
 
 interface Pending {
@@ -18,7 +25,7 @@ export class PendingRequests {
   #nextId = 1;
 
   /** Gives the request its id; the caller sends it. Aborting forgets it. */
-  open(request: Request | JoinRequest, signal?: AbortSignal): Sent {
+  open(request: Request | PrepareRequest | JoinRequest, signal?: AbortSignal): Sent {
     const message = { ...request, id: this.nextId() } as ClientRequest;
     return { message, reply: this.#wait(message, signal) };
   }

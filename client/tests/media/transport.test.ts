@@ -31,8 +31,9 @@ describe("the one offer", () => {
     expect(await transport.restart()).toBe("offer 2");
   });
 
-  it("names the purpose of each send line", () => {
+  it("names the purpose of each send line", async () => {
     const transport = fakeTransport(new FakeLink());
+    await transport.prepare();
     expect(transport.offered((source) => source === "camera")).toEqual([
       { mid: "0", source: "microphone", live: false },
       { mid: "1", source: "camera", live: true },

@@ -35,13 +35,17 @@ class FakeSender {
 export class FakeLink {
   connectionState = "new";
   onconnectionstatechange: (() => void) | null = null;
-  readonly transceivers: { mid: string; kind: string; init: RTCRtpTransceiverInit; sender: FakeSender }[] =
-    [];
+  readonly transceivers: {
+    mid: string | null;
+    kind: string;
+    init: RTCRtpTransceiverInit;
+    sender: FakeSender;
+  }[] = [];
   readonly answers: string[] = [];
   offers = 0;
   isClosed = false;
   addTransceiver(kind: string, init: RTCRtpTransceiverInit) {
-    const transceiver = { mid: String(this.transceivers.length), kind, init, sender: new FakeSender(init) };
+    const transceiver = { mid: null, kind, init, sender: new FakeSender(init) };
     this.transceivers.push(transceiver);
     return transceiver;
   }
@@ -49,7 +53,9 @@ export class FakeLink {
     this.offers++;
     return { type: "offer", sdp: `offer ${this.offers}` };
   }
-  async setLocalDescription(): Promise<void> {}
+  async setLocalDescription(): Promise<void> {
+    for (const [index, transceiver] of this.transceivers.entries()) transceiver.mid = String(index);
+  }
   async setRemoteDescription({ sdp }: { sdp: string }): Promise<void> {
     this.answers.push(sdp);
   }

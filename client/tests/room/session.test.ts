@@ -43,17 +43,32 @@ type SetUp = ReturnType<typeof setUp>;
 
 const settle = () => vi.advanceTimersByTimeAsync(0);
 
+const PARTICIPANTS = [person("me", track("me", "microphone"), track("me", "camera")), person("a")];
+
+/** Says yes to a join with an offer, or to one that was prepared. */
 async function answerJoin(setup: SetUp): Promise<void> {
+  const socket = setup.socket();
+  if (socket.readyState !== 1) socket.open();
+  await settle();
+  const { id, sdp } = socket.sent.findLast((message) => message.type === "join") ?? {};
+  if (id === undefined) throw new Error("nobody joins");
+  const { sdp: answer, ...welcome } = joined({ id, participants: PARTICIPANTS, role: "moderator" });
+  socket.say(sdp === undefined ? welcome : { ...welcome, sdp: answer ?? "" });
+  await settle();
+}
+
+/** A page that waits before joining, its path connected. */
+async function waitInLobby(setup: SetUp): Promise<void> {
+  setup.session.prepare();
   setup.socket().open();
   await settle();
-  const participants = [person("me", track("me", "microphone"), track("me", "camera")), person("a")];
-  setup.socket().say(joined({ id: setup.socket().idOf("join"), participants, role: "moderator" }));
+  setup.socket().say({ type: "prepared", id: setup.socket().idOf("prepare"), sdp: "answer" });
   await settle();
+  setup.link().becomes("connected");
 }
 
 async function join(setup: SetUp): Promise<void> {
   await setup.capture.start(true, true);
-  setup.session.prepare();
   const joining = setup.session.join("Ana");
   await answerJoin(setup);
   await joining;
@@ -71,7 +86,7 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 describe("joining", () => {
-  it("sends the prepared offer with what is live, and accepts the answer", async () => {
+  it("sends the offer with what is live, and accepts the answer", async () => {
     const setup = setUp();
     await join(setup);
     expect(setup.socket().sent[0]).toMatchObject({
@@ -146,6 +161,149 @@ describe("joining", () => {
     await joining;
     expect(phase(setup)).toEqual({ name: "refused", problem: "room_full", message: "full" });
     expect(setup.link().isClosed).toBe(true);
+  });
+});
+
+describe("in the lobby", () => {
+  it("connects, and puts nothing on the lines", async () => {
+    const setup = setUp();
+    await setup.capture.start(true, true);
+    await waitInLobby(setup);
+    expect(setup.socket().sent).toMatchObject([
+      { type: "prepare", room: "r", sdp: "offer 1", tracks: [{}, {}, {}, {}].map(() => ({ live: false })) },
+    ]);
+    expect(setup.link().answers).toEqual(["answer"]);
+    await setup.capture.choose("camera", "another");
+    expect([0, 1, 2, 3].map((mid) => setup.link().sent(mid))).toEqual([null, null, null, null]);
+    expect(phase(setup)).toEqual({ name: "joining" });
+  });
+
+  it("joins over what is connected, and sends only when it is let in", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    await setup.capture.start(true, true);
+    const joining = setup.session.join("Ana");
+    await settle();
+    const message = setup.socket().last();
+    expect(message).toMatchObject({
+      type: "join",
+      name: "Ana",
+      tracks: [{ live: true }, { live: true }, {}, {}],
+    });
+    expect(message).not.toHaveProperty("sdp");
+    expect(setup.link().sent(1)).toBeNull();
+    await answerJoin(setup);
+    await joining;
+    expect(setup.link().sent(1)).toBe(setup.capture.state.get().camera.track);
+    expect(setup.link().answers).toEqual(["answer"]);
+    expect(phase(setup)).toEqual({ name: "joined" });
+    expect(setup.links).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("asks once, however often the person comes near", async () => {
+    const setup = setUp();
+    setup.session.prepare();
+    setup.session.prepare();
+    await waitInLobby(setup);
+    setup.session.prepare();
+    await settle();
+    expect(setup.socket().sent).toHaveLength(1);
+  });
+
+  it("joins at once when the press comes before the answer", async () => {
+    const setup = setUp();
+    setup.session.prepare();
+    const joining = setup.session.join("Ana");
+    setup.socket().open();
+    await settle();
+    expect(setup.socket().sent.map(({ type }) => type)).toEqual(["prepare", "join"]);
+    setup.socket().say({ type: "prepared", id: setup.socket().idOf("prepare"), sdp: "answer" });
+    await answerJoin(setup);
+    await joining;
+    expect(setup.link().answers).toEqual(["answer"]);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("joins with its offer when preparing was refused", async () => {
+    const setup = setUp();
+    setup.session.prepare();
+    setup.socket().open();
+    await settle();
+    const refusal = { type: "error", code: "server_full", message: "" } as const;
+    setup.socket().say({ ...refusal, id: setup.socket().idOf("prepare") });
+    await settle();
+    const joining = setup.session.join("Ana");
+    await settle();
+    const expired = { type: "error", code: "session_expired", message: "" } as const;
+    setup.socket().say({ ...expired, id: setup.socket().idOf("join") });
+    await settle();
+    expect(setup.socket().last()).toMatchObject({ type: "join", sdp: "offer 1" });
+    await answerJoin(setup);
+    await joining;
+    expect(setup.links).toHaveLength(1);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("joins with a new transport when the server has forgotten the lobby", async () => {
+    const setup = setUp();
+    await setup.capture.start(true, true);
+    await waitInLobby(setup);
+    setup.socket().cut(1008);
+    const joining = setup.session.join("Ana");
+    await settle();
+    setup.socket().open();
+    await settle();
+    expect(setup.links.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+    const tracks = [{ mid: "0", live: true }, { mid: "1", live: true }, { mid: "2" }, { mid: "3" }];
+    expect(setup.socket().sent).toMatchObject([{ type: "join", sdp: "offer 1", tracks }]);
+    await answerJoin(setup);
+    await joining;
+    expect(setup.link().sent(0)).toBe(setup.capture.state.get().microphone.track);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("prepares anew when the person comes back to a lobby that has ended", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    setup.socket().cut(1008);
+    await waitInLobby(setup);
+    expect(setup.links.map(({ isClosed }) => isClosed)).toEqual([true, false]);
+    expect(setup.socket().last()).toMatchObject({ type: "prepare", sdp: "offer 1" });
+  });
+
+  it("joins with a new transport when the path has failed meanwhile", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    setup.link().becomes("failed");
+    const joining = setup.session.join("Ana");
+    await settle();
+    expect(setup.socket().last()).toMatchObject({ type: "join", sdp: "offer 1" });
+    expect(setup.links).toHaveLength(2);
+    await answerJoin(setup);
+    await joining;
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("says why a prepared join was refused", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    const joining = setup.session.join("Ana");
+    await settle();
+    const locked = { type: "error", code: "room_locked", message: "locked" } as const;
+    setup.socket().say({ ...locked, id: setup.socket().idOf("join") });
+    await joining;
+    expect(phase(setup)).toEqual({ name: "refused", problem: "room_locked", message: "locked" });
+    expect(setup.link().isClosed).toBe(true);
+  });
+
+  it("goes without a trace", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    setup.session.leave();
+    expect(setup.link().isClosed).toBe(true);
+    expect(setup.socket().readyState).toBe(3);
   });
 });
 

@@ -65,7 +65,7 @@ describe("joining", () => {
 
   it("uses the socket that was opened ahead", async () => {
     const setup = setUp();
-    setup.client.prepare();
+    setup.client.open().catch(() => {});
     setup.socket().open();
     await vi.advanceTimersByTimeAsync(0);
     const joining = setup.client.join(JOIN);
@@ -78,7 +78,7 @@ describe("joining", () => {
   it("says nothing of a socket that was opened ahead and waited too long", async () => {
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const setup = setUp();
-    setup.client.prepare();
+    setup.client.open().catch(() => {});
     setup.socket().open();
     await vi.advanceTimersByTimeAsync(0);
     setup.socket().say({ type: "error", code: "not_joined", message: "No join came in time." });
@@ -92,7 +92,7 @@ describe("joining", () => {
 
   it("opens another socket when the one opened ahead was closed meanwhile", async () => {
     const setup = setUp();
-    setup.client.prepare();
+    setup.client.open().catch(() => {});
     setup.socket().open();
     await vi.advanceTimersByTimeAsync(0);
     setup.socket().cut();

@@ -6,6 +6,8 @@
   const connections = [];
   // Moments of the join by name, the first of each; see watchFirstFrame.
   const marks = {};
+  // When a connection was last up, since the page was asked for.
+  let connectedAt = null;
   const mark = (name) => {
     if (marks.join !== undefined) marks[name] ??= performance.now() - marks.join;
   };
@@ -23,7 +25,10 @@
       constructor(...args) {
         super(...args);
         connections.push(this);
-        this.addEventListener("connectionstatechange", () => mark(this.connectionState));
+        this.addEventListener("connectionstatechange", () => {
+          mark(this.connectionState);
+          if (this.connectionState === "connected") connectedAt = performance.now();
+        });
       }
 
       async setRemoteDescription(description) {
@@ -248,17 +253,51 @@
       return true;
     },
 
+    // Before the call: milliseconds from the page's request until its media path was connected, if it is.
+    lobby() {
+      return alive().some((c) => c.connectionState === "connected") ? connectedAt : null;
+    },
+
+    // Frames of the own picture before the call.
+    mirrorFrames() {
+      return frames(all(document, ".mirror-picture video").next().value);
+    },
+
+    // As if the server had ended them.
+    closeSockets() {
+      for (const socket of sockets) socket.close();
+      return true;
+    },
+
+    // RTP packets that left this page.
+    async sent() {
+      let packets = 0;
+      for (const connection of alive()) {
+        for (const report of (await connection.getStats()).values()) {
+          if (report.type === "outbound-rtp") packets += report.packetsSent ?? 0;
+        }
+      }
+      return packets;
+    },
+
     // Milliseconds from the press of Join to each step, once a remote frame was decoded.
     joinMarks() {
       return marks.frame === undefined ? null : { ...marks, join: 0 };
     },
 
-    // Asks the server for this one picture; milliseconds until its tile shows a frame whose lower right
-    // corner is (or is not) of this colour, by which a frame of the picture before is told apart.
+    // Asks the server for this one picture; milliseconds until its slot was assigned, until its tile has a
+    // frame whose lower right corner is (or is not) of this colour, by which a frame of the picture before is
+    // told apart, and until the page lets it be seen.
     async switchTo(track, colour, isOfColour) {
       const started = performance.now();
+      const taken = {};
       const view = { type: "set_view", tiles: [{ track, width: 640, height: 360, stage: true }] };
-      sockets.findLast((socket) => socket.readyState === 1).send(JSON.stringify(view));
+      const socket = sockets.findLast((each) => each.readyState === 1);
+      const heard = ({ data }) => {
+        if (JSON.parse(data).type === "slots") taken.assigned ??= performance.now() - started;
+      };
+      socket.addEventListener("message", heard);
+      socket.send(JSON.stringify(view));
       const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
       while (performance.now() - started < 20000) {
         await new Promise(requestAnimationFrame);
@@ -268,7 +307,10 @@
         context.drawImage(video, 0, 0, 16, 16);
         const corner = context.getImageData(14, 14, 1, 1).data;
         const isNear = colour.every((value, index) => Math.abs(value - corner[index]) < 24);
-        if (corner[3] > 0 && isNear === isOfColour) return performance.now() - started;
+        if (corner[3] > 0 && isNear === isOfColour) taken.frame ??= performance.now() - started;
+        if (taken.frame === undefined || getComputedStyle(video).opacity === "0") continue;
+        socket.removeEventListener("message", heard);
+        return { ...taken, shown: performance.now() - started };
       }
       return null;
     },

@@ -53,6 +53,7 @@ class FakeMedia:
     gated: set[int] = field(default_factory=set)
     reached: list[str | None] = field(default_factory=list)
     limit: int = 100
+    reserved: dict[tuple[int, str], Slot] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
     def _step(self, name: str) -> int:
@@ -62,7 +63,7 @@ class FakeMedia:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.transports or self.sources or self.slots or self.rooms)
+        return not (self.transports or self.sources or self.slots or self.rooms or self.reserved)
 
     def open_transport(
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
@@ -87,6 +88,7 @@ class FakeMedia:
         self.transports.pop(transport, None)
         self.sources = {id_: entry for id_, entry in self.sources.items() if entry[0] != transport}
         self.slots = {id_: entry for id_, entry in self.slots.items() if entry[0] != transport}
+        self.reserved = {key: slot for key, slot in self.reserved.items() if key[0] != transport}
 
     def lose(self, transport: int) -> None:
         """As the plane does it: all is forgotten before the listener hears of it."""
@@ -102,10 +104,19 @@ class FakeMedia:
     def remove_source(self, source: int) -> None:
         self.sources.pop(source, None)
 
+    def reserve_slot(self, transport: int, mid: str, *, needs_rtx: bool) -> Slot:
+        number = self._step("reserve_slot")
+        slot = Slot(number, 10_000 + number, 20_000 + number if needs_rtx else None)
+        self.reserved[transport, mid] = slot
+        return slot
+
     def add_slot(self, transport: int, spec: SlotSpec, listener: SlotListener | None = None) -> Slot:
         number = self._step("add_slot")
-        self.slots[number] = (transport, spec, listener)
-        return Slot(number, 10_000 + number, 20_000 + number if spec.kind == "video" else None)
+        slot = self.reserved.pop((transport, spec.mid), None) or Slot(
+            number, 10_000 + number, 20_000 + number if spec.kind == "video" else None
+        )
+        self.slots[slot.id] = (transport, spec, listener)
+        return slot
 
     def remove_slot(self, slot: int) -> None:
         self.slots.pop(slot, None)

@@ -311,6 +311,21 @@ async def test_slots_get_ssrcs_of_their_own(plane, packets, browser) -> None:
     assert told["ssrc"] == audio.ssrc
 
 
+async def test_reserved_numbers_go_to_the_slot_that_comes(plane, packets, browser) -> None:
+    transport = browser.transport.id
+    reserved = plane.reserve_slot(transport, VIDEO_SLOT.mid, needs_rtx=True)
+    assert packets.of("add_slot") == []
+    assert plane.add_slot(transport, VIDEO_SLOT) == reserved
+    assert plane.add_slot(transport, VIDEO_SLOT).ssrc != reserved.ssrc
+    assert packets.of("add_slot")[0][1]["ssrc"] == reserved.ssrc
+
+
+async def test_reserved_numbers_are_free_again_with_their_transport(plane, browser) -> None:
+    plane.reserve_slot(browser.transport.id, VIDEO_SLOT.mid, needs_rtx=True)
+    plane.close_transport(browser.transport.id)
+    assert plane.inventory._ssrcs == set()
+
+
 async def test_codecs_reach_the_packet_path_whole(plane, packets, browser) -> None:
     plane.add_source(browser.transport.id, CAMERA)
     [(_, told)] = packets.of("add_source")

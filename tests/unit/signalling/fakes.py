@@ -11,6 +11,7 @@ from sfu.auth.tokens import Tokens
 from sfu.chat.chat import Chat
 from sfu.clock import ManualClock
 from sfu.errors import BadOffer
+from sfu.join.lobby import Preparation
 from sfu.join.requests import Joined, JoinRequest, SessionHandle, TrackHint
 from sfu.limits import Limits
 from sfu.rooms.ports import SlotId, SourceId, TransportId
@@ -75,12 +76,19 @@ class FakeOutlet:
         return [frame for frame in self.frames if frame["type"] == kind]
 
 
+@dataclass(eq=False)
+class FakePreparation:
+    answer: str
+    is_over: bool = False
+
+
 class FakeJoiner:
     """Joins without SDP: a source for each track, three video slots. `bad` is a bad offer."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self.requests: list[JoinRequest] = []
+        self.prepared: list[FakePreparation] = []
 
     def join(self, request: JoinRequest) -> Joined:
         self.requests.append(request)
@@ -91,6 +99,24 @@ class FakeJoiner:
         )
         room.attach_transport(participant.id, TransportId(self._world.number()))
         return self._filled(SessionHandle(participant.id, "participant", room), request.tracks, 3)
+
+    def prepare(self, request: JoinRequest) -> Preparation:
+        self.requests.append(request)
+        if request.sdp == "bad":
+            raise BadOffer("That is no offer.")
+        self._world.rooms.check_entry(request.room, request.grant.role)
+        preparation = FakePreparation(answer=f"answer to {request.sdp}")
+        self.prepared.append(preparation)
+        return preparation  # type: ignore[return-value]
+
+    def enter(self, request: JoinRequest, preparation: Preparation) -> Joined:
+        assert not preparation.is_over
+        preparation.is_over = True
+        return self.join(request)
+
+    def drop(self, preparation: Preparation) -> None:
+        assert not preparation.is_over
+        preparation.is_over = True
 
     def renegotiate(
         self, handle: SessionHandle, sdp: str, tracks: Sequence[TrackHint], reached_at: str | None = None
@@ -115,7 +141,7 @@ class Person:
         self.outlet = FakeOutlet()
         desk = Desk(house.joiner, house.chat, "127.0.0.1")
         limit = RateLimit(house.world.clock, per_s=50, burst=100)
-        self.dialogue = Dialogue(self.outlet, house.entrance, desk, limit)
+        self.dialogue = Dialogue(self.outlet, house.entrance, desk, limit, house.timers)
         self._ids = itertools.count(1)
         self.joined: dict[str, Any] = {}
 

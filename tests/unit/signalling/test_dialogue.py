@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sfu.auth.grants import Grant
-from sfu.limits import Limits
+from sfu.limits import FIXED, Limits
 from sfu.signalling.outlet import CloseCode
 from sfu.signalling.rate import ABUSE
 from tests.unit.signalling.fakes import House
@@ -25,6 +25,20 @@ def test_joined_tells_the_whole_state() -> None:
     assert (reply["sdp"], reply["room"], reply["locked"]) == ("answer", "lobby", False)
     assert (reply["audio_mids"], reply["seq"], reply["role"]) == (["a0"], 0, "publisher")
     assert house.joiner.requests[0].reached_at == "127.0.0.1"
+
+
+def test_a_newcomer_may_ask_for_pictures_with_its_join() -> None:
+    house = House()
+    ada, bob = house.joined("Ada", "microphone", "camera", "screen"), house.joined("Bob", "camera")
+    cleo = house.joined("Cleo", "camera", pictures=2)
+    shown = [slot.get("track") for slot in cleo.joined["video_slots"]]
+    assert shown == [f"{ada.id}-screen", f"{ada.id}-camera", None]
+    assert cleo.events == []
+    cleo.say("set_view", tiles=[{"track": f"{bob.id}-camera", "width": 640, "height": 360}])
+    (event,) = [event for event in cleo.events if event["type"] == "slots"]
+    assert f"{bob.id}-camera" in [slot.get("track") for slot in event["slots"]]
+    for pictures in (0, -1, 1_000_000):
+        assert house.joined("Dan", pictures=pictures).joined["type"] == "joined"
 
 
 def test_others_see_who_joins_publishes_and_leaves() -> None:
@@ -268,8 +282,7 @@ def test_binary_frame_ends_the_connection_not_the_session() -> None:
 def test_who_does_not_join_in_time_is_disconnected() -> None:
     house = House()
     idle, ada = house.person(), house.joined()
-    for one in (idle, ada):
-        one.dialogue.on_join_overdue()
+    house.timers.advance(FIXED.join_timeout_s)
     assert (idle.outlet.frames[-1]["code"], idle.outlet.code) == ("not_joined", CloseCode.POLICY)
     assert ada.outlet.code is None
 
