@@ -28,8 +28,8 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 
 from tests.server import RunningServer
+from tests.waiting import DEADLINE_S, within
 
-DEADLINE_S = 30.0
 SAMPLE_RATE = 48_000
 
 
@@ -168,7 +168,8 @@ class Signalling:
         number = next(self._ids)
         self._replies[number] = asyncio.get_running_loop().create_future()
         await self.tell(kind, id=number, **fields)
-        reply = await asyncio.wait_for(self._replies[number], DEADLINE_S)
+        async with within(f"the reply to {kind}"):
+            reply = await self._replies[number]
         if reply["type"] == "error":
             raise Refused(reply["code"], reply["message"])
         return reply
@@ -182,7 +183,10 @@ class Signalling:
         def found() -> dict[str, Any] | None:
             return next((e for e in self.events if e["type"] == kind and fields.items() <= e.items()), None)
 
-        async with asyncio.timeout(deadline_s):
+        def missed() -> str:
+            return f"{kind} {fields} among {[e['type'] for e in self.events]}"
+
+        async with within(missed, deadline_s):
             while (event := found()) is None:
                 await self._changed.wait()
         return event
@@ -361,7 +365,7 @@ class Peer:
     async def receives_video(self, deadline_s: float = DEADLINE_S) -> None:
         """Wait until more packets of pictures come, whether they can be decoded or not."""
         before = await self._video_packets()
-        async with asyncio.timeout(deadline_s):
+        async with within(f"packets of pictures at {self.name}'s", deadline_s):
             while True:
                 if await self._video_packets() > before + 10:
                     return
@@ -377,7 +381,12 @@ class Peer:
     ) -> None:
         before = {mid: measure(r) for mid, r in self.received.items() if r.kind == kind}
         viewed: set[str] = set()
-        async with asyncio.timeout(deadline_s):
+
+        def missed() -> str:
+            gained = {mid: measure(self.received[mid]) - value for mid, value in before.items()}
+            return f"{count} {kind} slots that gain at {self.name}'s, not {gained}"
+
+        async with within(missed, deadline_s):
             while sum(measure(self.received[mid]) > value for mid, value in before.items()) < count:
                 if (tracks := set(self.tracks_in_room())) != viewed:
                     viewed = tracks

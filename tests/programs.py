@@ -7,7 +7,7 @@ async with Player.started(server, "kitchen", source="OBS") as player:
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -22,19 +22,11 @@ from aiortc import (
 from aiortc.rtcrtpsender import RTCRtpSender
 from yarl import URL
 
-from tests.peers import DEADLINE_S, Received
+from tests.peers import Received
 from tests.server import RunningServer
+from tests.waiting import until
 
 SDP = {"Content-Type": "application/sdp"}
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
-    """For what tells nobody that it has happened: a look every 20 ms."""
-    async with asyncio.timeout(deadline_s):
-        while True:
-            if condition():
-                return
-            await asyncio.sleep(0.02)
 
 
 class Program:
@@ -67,7 +59,10 @@ class Program:
             return response.status
 
     async def connected(self) -> None:
-        await until(lambda: self.connection.connectionState == "connected")
+        await until(
+            lambda: self.connection.connectionState == "connected",
+            what=lambda: f"connected, not {self.connection.connectionState}",
+        )
 
     async def close(self) -> None:
         await self.connection.close()
@@ -155,12 +150,12 @@ class Player(Program):
             fits = luma is None or (received.luma is not None and abs(received.luma - luma) < 20)
             return received.frames >= before + 3 and fits
 
-        await until(is_seen)
+        await until(is_seen, what=lambda: f"a picture of {luma}, not {received.luma} on line {index}")
 
     async def hears(self, index: int = 0) -> None:
         received = self.sounds[index]
         before = received.energy
-        await until(lambda: received.energy > before)
+        await until(lambda: received.energy > before, what=f"sound on line {index}")
 
 
 @contextlib.asynccontextmanager

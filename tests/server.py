@@ -19,8 +19,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-READY_S = 30.0
-STOP_S = 20.0
+from tests.waiting import within
+
+READY_S = 60.0
+STOP_S = 40.0
 
 
 @dataclass
@@ -107,7 +109,8 @@ async def running_server(
 
 
 async def _ready(process: asyncio.subprocess.Process, log: list[str]) -> str:
-    line = (await asyncio.wait_for(process.stdout.readline(), READY_S)).decode()
+    async with within(lambda: f"the Ready line; the log: {''.join(log)}", READY_S):
+        line = (await process.stdout.readline()).decode()
     match = re.fullmatch(r"Ready: (https?://\S+/)\n", line)
     assert match, f"no Ready line but {line!r}\n{''.join(log)}"
     return match.group(1)

@@ -8,8 +8,7 @@ from typing import Any
 import aiohttp
 
 from tests.server import RunningServer
-
-DEADLINE_S = 60.0
+from tests.waiting import DEADLINE_S, within
 
 
 async def metric(server: RunningServer, name: str) -> dict[str, float]:
@@ -34,7 +33,7 @@ async def room(server: RunningServer, name: str) -> dict[str, Any]:
 
 async def eventually(condition: Callable[[], Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:
     """Looks again and again: nothing tells when these numbers change."""
-    async with asyncio.timeout(deadline_s):
+    async with within(f"{condition.__qualname__}()", deadline_s):
         while True:
             if await condition():
                 return

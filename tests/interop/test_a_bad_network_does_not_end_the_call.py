@@ -2,15 +2,14 @@
 
 import asyncio
 
-import pytest
 import yarl
 
-from tests.interop.browsers.page import DEADLINE_S, Page
+from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast, own_address, together
 from tests.interop.tcp_relay import TcpRelay
 from tests.peers import Peer, Picture, Tone
-from tests.programs import until
 from tests.relay import Relay
+from tests.waiting import until
 
 CUT_S = 10
 """How long the network is gone: what the test is about, not what it waits for."""
@@ -20,7 +19,7 @@ FRAMES = 30
 async def goes_on_seeing(peer: Peer) -> None:
     """More frames than could have been on their way."""
     before = {mid: received.frames for mid, received in peer.received.items() if received.kind == "video"}
-    await until(lambda: any(peer.received[m].frames >= n + FRAMES for m, n in before.items()), DEADLINE_S)
+    await until(lambda: any(peer.received[m].frames >= n + FRAMES for m, n in before.items()))
 
 
 async def see_and_hear_each_other(ana: Page, ben: Peer) -> None:
@@ -36,7 +35,6 @@ def nobody_left(ben: Peer) -> bool:
     return not [event for event in ben.signalling.events if event["type"] == "participant_left"]
 
 
-@pytest.mark.timeout(240)
 async def test_media_follows_the_browser_to_another_address(cast: Cast) -> None:
     relay = await Relay.start((own_address(), cast.server.media_port), own_address())
     ana = await cast.chromium("ana")
@@ -54,7 +52,6 @@ async def test_media_follows_the_browser_to_another_address(cast: Cast) -> None:
     assert not cast.server.errors()
 
 
-@pytest.mark.timeout(240)
 async def test_everything_comes_back_after_ten_seconds_without_network(cast: Cast) -> None:
     udp = await Relay.start((own_address(), cast.server.media_port), own_address())
     tcp = await TcpRelay.start(yarl.URL(cast.server.url).port or 443)
@@ -76,7 +73,7 @@ async def test_everything_comes_back_after_ten_seconds_without_network(cast: Cas
         await ana.until("shows", "Reconnecting…", accept=lambda shown: not shown)
         await ana.fill("Message", "here again")
         await ana.press("Send")
-        await until(lambda: "here again" in written(ben), DEADLINE_S)
+        await until(lambda: "here again" in written(ben))
         assert nobody_left(ben)
         assert len({track["participant"] for track in ben.tracks_in_room().values()}) == 1, "a ghost"
         assert len(await ana.probe("tiles", "camera")) == 1

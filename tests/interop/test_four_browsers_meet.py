@@ -1,7 +1,5 @@
 """Three Chromium and one Firefox in one room: all see, hear, write to and share screens with each other."""
 
-import pytest
-
 from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast, together
 
@@ -19,7 +17,6 @@ async def write(sender: Page, text: str) -> None:
     await sender.press("Send")
 
 
-@pytest.mark.timeout(400)
 async def test_all_see_hear_write_and_share(cast: Cast) -> None:
     ana, biel, carla = await together(*(cast.chromium(name, alone=True) for name in ("ana", "biel", "carla")))
     dani = await cast.firefox("dani")

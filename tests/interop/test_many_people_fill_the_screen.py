@@ -51,7 +51,6 @@ async def overlaps(page: Page) -> int:
     )
 
 
-@pytest.mark.timeout(240)
 async def test_nine_and_twenty_five_people_have_a_tile_each(cast: Cast, crowd: Driver) -> None:
     ana = await cast.chromium("ana", viewport=DESKTOP)
     await ana.join(cast.room("many"), "ana")
@@ -66,7 +65,6 @@ async def test_nine_and_twenty_five_people_have_a_tile_each(cast: Cast, crowd: D
     assert await overlaps(ana) == 0
 
 
-@pytest.mark.timeout(240)
 async def test_a_phone_shows_everybody_page_by_page(cast: Cast, crowd: Driver) -> None:
     await fill(crowd, "pages", range(2, 26))
     ana = await cast.chromium("ana", viewport=PHONE)
@@ -83,7 +81,6 @@ async def test_a_phone_shows_everybody_page_by_page(cast: Cast, crowd: Driver) -
     assert len(seen) == 24
 
 
-@pytest.mark.timeout(240)
 async def test_more_pictures_than_slots_get_more_slots(cast: Cast) -> None:
     studio = await cast.chromium("studio")
     await studio.goto(cast.url())

@@ -1,7 +1,5 @@
 """VP9, H.264 and AV1 from a real browser, as OBS would publish them, are decoded by real browsers."""
 
-import pytest
-
 from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast, together
 
@@ -29,7 +27,6 @@ async def decodes(page: Page, codecs: set[str]) -> None:
     )
 
 
-@pytest.mark.timeout(240)
 async def test_every_codec_is_seen_by_whoever_can_decode_it(cast: Cast) -> None:
     await publish_all(cast)
     ana = await cast.chromium("ana")

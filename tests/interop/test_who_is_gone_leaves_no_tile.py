@@ -2,17 +2,16 @@
 
 import asyncio
 
-import pytest
-
 from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast
 from tests.peers import Picture
+from tests.waiting import DEADLINE_S
 
 GRACE_S = 30
 
 
-async def sees_nobody(page: Page, deadline_s: float = 20) -> None:
-    await page.until("tiles", "camera", accept=lambda tiles: not tiles, deadline_s=deadline_s)
+async def sees_nobody(page: Page) -> None:
+    await page.until("tiles", "camera", accept=lambda tiles: not tiles)
 
 
 async def test_leaving_and_reloading_take_the_tile_away_at_once(cast: Cast) -> None:
@@ -38,7 +37,6 @@ async def test_leaving_and_reloading_take_the_tile_away_at_once(cast: Cast) -> N
     assert not cast.server.errors()
 
 
-@pytest.mark.timeout(200)
 async def test_a_killed_browser_is_gone_after_the_time_to_come_back(cast: Cast) -> None:
     ana = await cast.chromium("ana", alone=True)
     async with cast.peer("killed", "ben", camera=Picture()) as ben:
@@ -46,7 +44,7 @@ async def test_a_killed_browser_is_gone_after_the_time_to_come_back(cast: Cast) 
         await ben.sees(1)
         await ana.kill()
         lost = await ben.signalling.event("participant_updated", reconnecting=True)
-        left = await ben.signalling.event("participant_left", deadline_s=GRACE_S * 2)
+        left = await ben.signalling.event("participant_left", deadline_s=GRACE_S + DEADLINE_S)
         assert (left["participant"], left["reason"]) == (lost["participant"], "lost")
         assert not ben.tracks_in_room()
 

@@ -12,9 +12,9 @@ from aiortc.rtcicetransport import RTCIceParameters
 
 from sfu.media.plane import MediaPlane
 from sfu.media.specs import CodecSpec, LostReason, RemoteTransport, Slot, SlotSpec, SourceSpec, Transport
+from tests.waiting import within
 
 OPUS = CodecSpec(codec="opus", payload_type=111, clock_rate=48_000)
-DEADLINE_S = 30.0
 
 
 class Heard:
@@ -137,7 +137,7 @@ async def media_peer(plane: MediaPlane, **arguments) -> AsyncIterator[MediaPeer]
 
 async def until(condition: Callable[[], object], meanwhile: Callable[[], object] | None = None) -> None:
     """Until it holds; `meanwhile` is awaited between looks."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with within(f"{condition.__qualname__}()"):
         while not condition():
             if meanwhile is not None:
                 await meanwhile()

@@ -11,7 +11,8 @@ import pytest
 from sfu.clock import SystemClock
 from sfu.media.config import MediaConfig
 from sfu.media.plane import MediaPlane
-from tests.scenarios.media_peer import DEADLINE_S, MediaPeer, media_peer, until
+from tests.scenarios.media_peer import MediaPeer, media_peer, until
+from tests.waiting import within
 
 PROFILES = {
     "SRTP_AEAD_AES_128_GCM": aiortc.rtcdtlstransport.SRTP_AEAD_AES_128_GCM,
@@ -46,7 +47,7 @@ async def test_sound_crosses_in_either_role_and_with_either_protection(plane, se
         speaker.dtls._srtp_profiles = [PROFILES[profile]]
         await asyncio.gather(speaker.connect(), listener.connect())
         assert speaker.dtls.state == listener.dtls.state == "connected"
-        async with asyncio.timeout(DEADLINE_S):
+        async with within("both to be connected"):
             await speaker.heard.is_connected.wait()
             await listener.heard.is_connected.wait()
         await assert_heard(speaker, listener)
@@ -57,7 +58,7 @@ async def test_a_peer_with_another_certificate_gets_nothing(plane) -> None:
     async with media_peer(plane) as honest, media_peer(plane, announced="AA:" * 31 + "AA") as liar:
         await honest.connect()
         await liar.connect()
-        async with asyncio.timeout(DEADLINE_S):
+        async with within("the liar to be lost"):
             await liar.heard.is_lost.wait()
         assert liar.heard.lost == ["fingerprint_mismatch"]
         assert not liar.heard.is_connected.is_set()
@@ -69,7 +70,7 @@ async def test_a_goodbye_is_heard_at_once(plane) -> None:
     async with media_peer(plane) as peer:
         await peer.connect()
         await peer.dtls.stop()
-        async with asyncio.timeout(DEADLINE_S):
+        async with within("the peer to be lost"):
             await peer.heard.is_lost.wait()
         assert peer.heard.lost == ["closed"]
         assert not plane.inventory.transports

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.peers import DEADLINE_S, Peer, Picture, Refused, Tone
+from tests.peers import Peer, Picture, Refused, Tone
 from tests.server import RunningServer
+from tests.waiting import within
 
 # No sound for this long is silence: twenty-five of the packets that would have come.
 SILENCE_S = 0.5
@@ -13,7 +14,7 @@ SILENCE_S = 0.5
 
 async def falls_silent(peer: Peer) -> None:
     """Wait until no audio slot brings another frame."""
-    async with asyncio.timeout(DEADLINE_S):
+    async with within("silence"):
         heard = None
         while heard != (heard := sum(r.frames for r in peer.received.values() if r.kind == "audio")):  # noqa: ASYNC110 - silence is no event
             await asyncio.sleep(SILENCE_S)  # the length of the silence is the matter
@@ -43,7 +44,7 @@ async def test_removed_participant_is_out(server: RunningServer) -> None:
         await ana.signalling.request("remove_participant", participant=ben.id)
         assert (await ben.signalling.event("ended"))["reason"] == "removed"
         assert (await ana.signalling.event("participant_left"))["reason"] == "removed"
-        async with asyncio.timeout(DEADLINE_S):
+        async with within("the connection to end"):
             await ben.signalling._reader
         assert ben.signalling.socket.close_code == 1000
 

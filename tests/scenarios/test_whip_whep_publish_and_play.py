@@ -4,9 +4,10 @@ import asyncio
 
 import aiohttp
 
-from tests.peers import DEADLINE_S, Picture, Tone
+from tests.peers import Picture, Tone
 from tests.programs import Player, Publisher, ffmpeg_publishing
 from tests.server import RunningServer
+from tests.waiting import within
 
 
 async def test_picture_and_sound_of_a_publisher_play(server: RunningServer) -> None:
@@ -135,7 +136,7 @@ async def _participants(server: RunningServer, room: str) -> list[dict]:
 
 
 async def _until_no_room(server: RunningServer) -> None:
-    async with asyncio.timeout(DEADLINE_S):
+    async with within("no room"):
         while True:
             if await _room(server, "r") is None:
                 return

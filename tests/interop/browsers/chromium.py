@@ -8,7 +8,8 @@ from typing import Any
 from playwright.async_api import Browser, Playwright, async_playwright
 from playwright.async_api import Page as PlaywrightPage
 
-from tests.interop.browsers.page import DEADLINE_S, PROBES, Page
+from tests.interop.browsers.page import PROBES, START_S, Page
+from tests.waiting import DEADLINE_S
 
 # 15 frames a second halve what the tests' cameras cost; two cores carry four browsers.
 DEVICES = ("--use-fake-device-for-media-stream=fps=15", "--use-fake-ui-for-media-stream")
@@ -41,7 +42,9 @@ class Chromium:
     @classmethod
     async def launch(cls, executable: str, devices: tuple[str, ...] = DEVICES) -> "Chromium":
         playwright = await async_playwright().start()
-        browser = await playwright.chromium.launch(executable_path=executable, args=[*FLAGS, *devices])
+        browser = await playwright.chromium.launch(
+            executable_path=executable, args=[*FLAGS, *devices], timeout=START_S * 1000
+        )
         return cls(playwright, browser)
 
     async def page(self, name: str, **context: Any) -> "ChromiumPage":

@@ -4,6 +4,9 @@ import asyncio
 import os
 from asyncio.subprocess import DEVNULL, Process
 
+from tests.interop.browsers.page import START_S
+from tests.waiting import within
+
 
 class Display:
     """Xvfb on a display number that it chose itself."""
@@ -23,7 +26,8 @@ class Display:
         finally:
             os.close(write)
         with os.fdopen(read, "rb") as pipe:
-            number = await asyncio.wait_for(asyncio.to_thread(pipe.readline), 30)
+            async with within("Xvfb to name its display", START_S):
+                number = await asyncio.to_thread(pipe.readline)
         if not number.strip():
             raise RuntimeError("Xvfb did not start; is the package xvfb installed?")
         return cls(process, f":{int(number)}")

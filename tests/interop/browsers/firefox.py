@@ -19,7 +19,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.interop.browsers.page import DEADLINE_S, PROBES, Page
+from tests.interop.browsers.page import PROBES, START_S, Page
+from tests.waiting import DEADLINE_S, WaitedInVain, within
 
 PREFERENCES: dict[str, object] = {
     "media.navigator.streams.fake": True,
@@ -66,7 +67,9 @@ class FirefoxPage(Page):
         )  # fmt: skip
         page = cls(name, process, profile)
         try:
-            await page._connect(await asyncio.wait_for(page._address(), DEADLINE_S))
+            async with within("Firefox to listen", START_S):
+                address = await page._address()
+            await page._connect(address)
         except BaseException:
             await page.kill()
             raise
@@ -110,7 +113,8 @@ class FirefoxPage(Page):
         number = next(self._ids)
         self._replies[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
-        return await asyncio.wait_for(self._replies[number], DEADLINE_S)
+        async with within(f"{self.name}: Firefox's reply to {method}"):
+            return await self._replies[number]
 
     async def goto(self, url: str) -> None:
         await self._send("browsingContext.navigate", context=self._context, url=url, wait="complete")
@@ -138,7 +142,7 @@ class FirefoxPage(Page):
                 if await self._call(node, "(e) => !e.disabled && e.getClientRects().length > 0"):
                     return dict(node)
             await asyncio.sleep(0.1)
-        raise AssertionError(f"{self.name}: no {role} named {name!r} after {DEADLINE_S} s")
+        raise WaitedInVain(f"{self.name}: no {role} named {name!r} after {DEADLINE_S} s")
 
     async def _call(self, node: dict[str, Any], function: str, *arguments: str) -> Any:
         answer = await self._send(

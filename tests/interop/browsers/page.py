@@ -12,9 +12,12 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import DEADLINE_S, WaitedInVain
+
 PROBES = (Path(__file__).parent / "probes.js").read_text()
 
-DEADLINE_S = 60.0
+# As long as everything else may take here; one browser that starts beside others takes its time.
+START_S = 120.0
 
 
 class Page(ABC):
@@ -63,7 +66,7 @@ class Page(ABC):
             if accept(value):
                 return value
             if time.monotonic() - started > deadline_s:
-                raise AssertionError(
+                raise WaitedInVain(
                     f"{self.name}: {function}{arguments} is still {value!r} after {deadline_s} s"
                 )
             await asyncio.sleep(0.1)
@@ -74,7 +77,7 @@ class Page(ABC):
         before = await self.probe(function, *arguments)
         while time.monotonic() - since < for_s:
             if time.monotonic() - started > DEADLINE_S:
-                raise AssertionError(f"{self.name}: {function}{arguments} still changes after {DEADLINE_S} s")
+                raise WaitedInVain(f"{self.name}: {function}{arguments} still changes after {DEADLINE_S} s")
             await asyncio.sleep(0.2)
             if (value := await self.probe(function, *arguments)) != before:
                 before, since = value, time.monotonic()

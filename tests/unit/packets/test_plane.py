@@ -262,14 +262,23 @@ def test_one_peers_dtls_flood_is_dropped_and_counted(plane: Plane) -> None:
         peer.connect(server_of(plane))
         for _ in range(500):
             peer.udp.sendto(ALERT, server_of(plane))
-        wait_for_snapshot(plane, lambda snapshot: snapshot.datagrams_received >= 501)
+        # The kernel may drop some of a flood as well.
+        wait_for_snapshot(plane, lambda snapshot: snapshot.drops["dtls_queue_full"] >= 100)
         other.connect(server_of(plane))
         events = wait_for_events(
             plane, lambda events: sum(isinstance(event, TransportConnected) for event in events) == 2
         )
         queued = sum(isinstance(event, DtlsReceived) for event in events)
         assert 1 <= queued <= 128
-        assert plane.snapshot().drops["dtls_queue_full"] == 500 - queued
+
+        def all_counted(snapshot: Snapshot) -> bool:
+            """Every datagram that came is a check, an event or a drop; some may still be on their way."""
+            events.extend(plane.drain())
+            queued = sum(isinstance(event, DtlsReceived) for event in events)
+            checks = snapshot.datagrams_received - snapshot.drops["dtls_queue_full"] - queued
+            return 2 <= checks <= peer.checks + other.checks
+
+        wait_for_snapshot(plane, all_counted)
 
 
 # -- events --------------------------------------------------------------------------------------
@@ -344,10 +353,12 @@ def test_a_junk_flood_starves_nobody_and_fills_nothing(plane: Plane) -> None:
         # The buffers of the receiver are touched first: they are its own, not the flood's.
         wait_for_snapshot(plane, lambda snapshot: snapshot.datagrams_received > 10_000)
         before = resident_bytes()
+        checks = 0
         for transport in range(20):
             with Peer(transport) as peer:
                 peer.announce_to(plane)
                 peer.connect(server)
+                checks += peer.checks
         snapshot = wait_for_snapshot(plane, lambda snapshot: snapshot.datagrams_received > 100_000)
     finally:
         is_over.set()
@@ -357,7 +368,7 @@ def test_a_junk_flood_starves_nobody_and_fills_nothing(plane: Plane) -> None:
     connected = [event for event in plane.drain() if isinstance(event, TransportConnected)]
     assert [event.transport for event in connected] == list(range(20))
     dropped = sum(snapshot.drops.values())
-    assert dropped >= snapshot.datagrams_received - 20, "every junk datagram has its counter"
+    assert dropped >= snapshot.datagrams_received - checks, "every junk datagram has its counter"
 
 
 def test_an_empty_datagram_is_a_counted_drop(plane: Plane) -> None:
@@ -372,7 +383,8 @@ def test_an_empty_datagram_is_a_counted_drop(plane: Plane) -> None:
 
 
 def test_a_closed_plane_does_nothing_more() -> None:
-    plane = Plane([("127.0.0.1", 0)])
+    # An address of its own: nobody else takes its port once it is free.
+    plane = Plane([("127.0.0.78", 0)])
     server = server_of(plane)
     with Peer(1) as peer:
         peer.announce_to(plane)

@@ -22,7 +22,7 @@ from sfu.signalling.socket import Socket
 from sfu.turns import Turns
 from tests.unit.signalling.fakes import House
 
-DEADLINE_S = 20
+DEADLINE_S = 60
 
 
 class Street:
