@@ -210,7 +210,7 @@ class DtlsSession:
     def _fail(self, reason: Failure) -> list[bytes]:
         self._failure = reason
         self._end("failed")
-        return self._output()
+        return self._output() if self._afterwards is None else []
 
     def _end(self, state: State) -> None:
         """The handshake is over, in one way or the other."""

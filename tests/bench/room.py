@@ -267,6 +267,10 @@ async def main() -> None:
             except TimeoutError:
                 print(f"{scenario.name:15} {count:5}  not everybody is let in within a minute", flush=True)
                 break
+            except RuntimeError as error:
+                # Its threads have no time left, even to say what came.
+                print(f"{scenario.name:15} {count:5}  the generator: {error}", flush=True)
+                break
             print(row(result), flush=True)
             if result.got_media < count:
                 break

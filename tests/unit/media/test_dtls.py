@@ -271,6 +271,13 @@ def test_no_goodbye_but_the_peers_own_is_heard(clock: ManualClock, suite: str) -
     assert pair.server.state == "closed"
 
 
+def test_a_connected_session_can_be_given_up(clock: ManualClock) -> None:
+    pair = connected(clock, SUITES[0])
+    assert pair.server.abort() == []
+    assert pair.server.state == "failed"
+    assert pair.server.feed(pair.client.close()[0], clock.monotonic()) == []
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_a_connected_session_holds_no_openssl_session(clock: ManualClock, suite: str) -> None:
     pair = connected(clock, suite)
