@@ -1,4 +1,5 @@
 /** Entry of the page: decides by the address what to show, and builds what the room page needs. */
+import { cameraPlan } from "./media/camera.ts";
 import { MediaTransport } from "./media/transport.ts";
 import { RoomSession } from "./room/session.ts";
 import { SignalClient } from "./signal/client.ts";
@@ -20,7 +21,7 @@ const openSession: OpenSession = (room, token, capture) => {
     token,
     capture,
     videoSlots: isPhone ? PHONE_SLOTS : DESKTOP_SLOTS,
-    openTransport: () => new MediaTransport(FIRST_SLOTS),
+    openTransport: () => new MediaTransport({ ...FIRST_SLOTS, camera: cameraPlan().encodings }),
     openSignal: () => new SignalClient({ url: signallingUrl() }),
     newKey,
   });

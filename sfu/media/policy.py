@@ -17,8 +17,9 @@ Change = tuple[int, int, int]
 # A picture enlarged by a third looks the same on a screen to most eyes; the next layer costs four times as
 # much.
 ENOUGH = 0.75
-# What browsers send by default, until a keyframe tells.
-ASSUMED: Resolution = (1280, 720)
+# What cameras send, by how many layers they offer, until a keyframe tells: a small picture has fewer.
+ASSUMED: Mapping[int, Resolution] = {2: (640, 360)}
+ASSUMED_OTHERWISE: Resolution = (1280, 720)
 TOP = 0
 
 
@@ -70,7 +71,7 @@ def choose(size: Size | None, resolutions: Mapping[int, Resolution]) -> int:
 def resolutions_of(layers: int, measured: Mapping[int, Resolution]) -> dict[int, Resolution]:
     """Each layer halves the one above (f, h, q) where no keyframe has told better."""
     known = min(measured, default=0)
-    width, height = measured.get(known, ASSUMED)
+    width, height = measured.get(known, ASSUMED.get(layers, ASSUMED_OTHERWISE))
     guessed = {
         layer: (_halved(width, layer - known), _halved(height, layer - known)) for layer in range(layers)
     }

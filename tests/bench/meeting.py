@@ -61,14 +61,14 @@ async def joins(pages: list[Page], room: str, count: int, *, is_hasty: bool) -> 
     return [of_one for marks in taken.values() for of_one in marks]
 
 
-async def switches(page: Page, chromium: str, firefox: str, count: int) -> list[dict[str, float]]:
-    """To Firefox's camera and back to a Chromium's, in one slot."""
-    times = []
+async def switches(page: Page, chromium: str, firefox: str, count: int) -> dict[str, list[dict[str, float]]]:
+    """To Firefox's camera and back to a Chromium's, in one slot; by whose camera it is."""
+    times: dict[str, list[dict[str, float]]] = {}
     for _ in range(count):
         for track, is_chromium in ((firefox, False), (chromium, True)):
             taken = await page.probe("switchTo", track, CHROMIUM_GREEN, is_chromium)
             assert taken is not None, f"{track} never came"
-            times.append(taken)
+            times.setdefault("Chromium" if is_chromium else "Firefox", []).append(taken)
             await asyncio.sleep(1.5)  # a person looks at what was asked for
     return times
 
@@ -104,10 +104,12 @@ async def meet(cast: Cast, join_count: int, hasty_count: int, switch_count: int)
     tracks = {
         tile["text"].split("\n")[-1]: tile["track"] for tile in await everyone[0].probe("tiles", "camera")
     }
-    taken = await switches(everyone[0], tracks["biel"], tracks["dani"], switch_count)
-    for step in ("assigned", "frame"):
-        print(line(f"slot switch: {step}", [marks[step] for marks in taken if step in marks]))
-    print(line("slot switch", [marks["shown"] for marks in taken]))
+    switched = await switches(everyone[0], tracks["biel"], tracks["dani"], switch_count)
+    for browser, times in switched.items():
+        for step in ("assigned", "frame", "shown"):
+            if values := [marks[step] for marks in times if step in marks]:
+                print(line(f"to {browser}: {step}", values))
+    print(line("slot switch", [marks["shown"] for times in switched.values() for marks in times]))
     total = await received(everyone)
     print(f"packets {total['packets']}, lost {total['lost']}, freezes {total['freezes']}")
 

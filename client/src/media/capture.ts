@@ -6,6 +6,7 @@
  * live as one state; knows neither the transport nor the DOM.
  */
 import { Store } from "../store.ts";
+import { type CameraPlan, FULL } from "./camera.ts";
 
 /** Why a device cannot be used; `insecure`: the page is not on HTTPS, so browsers offer no devices. */
 export type DeviceProblem = "insecure" | "denied" | "missing" | "busy" | "failed";
@@ -42,12 +43,15 @@ const OFF: DeviceState = { on: false, pending: false, problem: null, track: null
 export class Capture {
   readonly state: Store<CaptureState>;
   readonly #devices: MediaDevices | undefined;
+  readonly #plan: CameraPlan;
   #closed = false;
 
   constructor(
     devices: MediaDevices | undefined,
     chosen: CaptureState["chosen"] = { microphone: "", camera: "", speaker: "" },
+    camera: CameraPlan = FULL,
   ) {
+    this.#plan = camera;
     this.#devices = devices;
     this.state = new Store<CaptureState>({
       microphone: OFF,
@@ -237,11 +241,12 @@ export class Capture {
   }
 
   #videoConstraints(): MediaTrackConstraints {
+    const { width, height, frameRate } = this.#plan;
     const { camera } = this.state.get().chosen;
     return {
-      width: { ideal: 1280 },
-      height: { ideal: 720 },
-      frameRate: { ideal: 30, max: 30 },
+      width: { ideal: width },
+      height: { ideal: height },
+      frameRate: { ideal: frameRate, max: frameRate },
       ...(camera ? { deviceId: { ideal: camera } } : {}),
     };
   }

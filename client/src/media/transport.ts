@@ -6,26 +6,20 @@
  * Offers go out and answers come in as text; who carries them is not known here, nor is the DOM.
  */
 import type { OfferedTrack, TrackSource } from "../protocol/index.ts";
+import { FULL } from "./camera.ts";
 
 export const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen_audio"];
 
 export interface TransportOptions {
   videoSlots: number;
   audioSlots: number;
+  /** The camera's layers. */
+  camera?: readonly RTCRtpEncodingParameters[];
   create?: (configuration: RTCConfiguration) => RTCPeerConnection;
 }
 
 export type PathState = "connecting" | "connected" | "disconnected" | "failed";
 
-/**
- * High to low: Chromium drops the last entries of a small picture, so the best layer must be first.
- * The bitrates are what VP8 needs at 720p, 360p and 180p. The largest waits until somebody needs it.
- */
-const CAMERA_ENCODINGS: RTCRtpEncodingParameters[] = [
-  { rid: "f", active: false, scaleResolutionDownBy: 1, maxBitrate: 1_700_000 },
-  { rid: "h", scaleResolutionDownBy: 2, maxBitrate: 500_000 },
-  { rid: "q", scaleResolutionDownBy: 4, maxBitrate: 150_000 },
-];
 const SCREEN_ENCODINGS: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_500_000, maxFramerate: 30 }];
 
 export class MediaTransport {
@@ -43,7 +37,7 @@ export class MediaTransport {
     this.#link = create({ iceServers: [], bundlePolicy: "max-bundle" });
     this.#sends = {
       microphone: this.#addSend("audio"),
-      camera: this.#addSend("video", CAMERA_ENCODINGS),
+      camera: this.#addSend("video", options.camera ?? FULL.encodings),
       screen: this.#addSend("video", SCREEN_ENCODINGS),
       screen_audio: this.#addSend("audio"),
     };
@@ -135,8 +129,10 @@ export class MediaTransport {
     this.#link.close();
   }
 
-  #addSend(kind: "audio" | "video", sendEncodings?: RTCRtpEncodingParameters[]): RTCRtpTransceiver {
+  #addSend(kind: "audio" | "video", encodings?: readonly RTCRtpEncodingParameters[]): RTCRtpTransceiver {
     const init: RTCRtpTransceiverInit = { direction: "sendonly" };
+    // Copies, since browsers may keep what they are given.
+    const sendEncodings = encodings?.map((encoding) => ({ ...encoding }));
     return this.#link.addTransceiver(kind, sendEncodings ? { ...init, sendEncodings } : init);
   }
 

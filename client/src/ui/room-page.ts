@@ -1,5 +1,6 @@
 /** The page of one room: before, during and after the call. */
 import { html, type PropertyValues, type TemplateResult } from "lit";
+import { cameraPlan } from "../media/camera.ts";
 import { Capture } from "../media/capture.ts";
 import type { CallState } from "../room/call.ts";
 import type { RoomSession } from "../room/session.ts";
@@ -72,11 +73,12 @@ export class RoomPage extends PageElement {
 
   /** Devices on, offer made, socket open: what can be done before the person decides. */
   #begin(): void {
-    this.#capture = new Capture(navigator.mediaDevices, {
+    const chosen = {
       microphone: settings.get("microphone") ?? "",
       camera: settings.get("camera") ?? "",
       speaker: settings.get("speaker") ?? "",
-    });
+    };
+    this.#capture = new Capture(navigator.mediaDevices, chosen, cameraPlan());
     void this.#capture.start(!settings.isOn("microphone_off"), !settings.isOn("camera_off"));
     this.#session = this.openSession?.(this.room, this.#query.get("token"), this.#capture) ?? null;
     if (!this.#session) return;

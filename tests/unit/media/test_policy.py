@@ -68,6 +68,12 @@ def policy() -> LayerPolicy:
     return policy
 
 
+def test_two_layers_are_those_of_a_small_picture_until_a_keyframe_tells() -> None:
+    assert resolutions_of(2, {}) == {F: (640, 360), H: (320, 180)}
+    assert resolutions_of(2, {F: (1280, 720)}) == {F: (1280, 720), H: (640, 360)}
+    assert resolutions_of(3, {})[F] == resolutions_of(1, {})[F] == (1280, 720)
+
+
 def test_a_new_size_chooses_anew(policy: LayerPolicy) -> None:
     assert policy.show(9, 1, Tile(320, 180)) == Q
     assert policy.show(9, 1, Tile(640, 360)) == H
