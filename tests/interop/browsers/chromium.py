@@ -5,7 +5,7 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Playwright, async_playwright
+from playwright.async_api import Browser, CDPSession, Playwright, async_playwright
 from playwright.async_api import Page as PlaywrightPage
 
 from tests.interop.browsers.page import PROBES, START_S, Page
@@ -14,6 +14,8 @@ from tests.waiting import DEADLINE_S
 # 15 frames a second halve what the tests' cameras cost; two cores carry four browsers.
 DEVICES = ("--use-fake-device-for-media-stream=fps=15", "--use-fake-ui-for-media-stream")
 NO_DEVICES = ("--use-fake-ui-for-media-stream",)
+NOT_ASKED = ("--use-fake-device-for-media-stream=fps=15",)
+"""Devices are there, and permission is a matter between the browser and the page: see `deny`."""
 DENIED = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny")
 
 VIEWPORT = {"width": 960, "height": 600}
@@ -54,13 +56,16 @@ class Chromium:
         await page.add_init_script(PROBES)
         return ChromiumPage(name, self, page)
 
+    async def session(self) -> CDPSession:
+        return await self._browser.new_browser_cdp_session()
+
     async def close(self) -> None:
         await self._browser.close()
         await self._playwright.stop()
 
     async def kill(self) -> None:
         """The process ends at once: its pages can tell nobody."""
-        session = await self._browser.new_browser_cdp_session()
+        session = await self.session()
         with contextlib.suppress(Exception):  # the crash takes the answer with it
             await asyncio.wait_for(session.send("Browser.crash"), 5)
         await self._playwright.stop()
@@ -75,6 +80,16 @@ class ChromiumPage(Page):
 
     async def goto(self, url: str) -> None:
         await self.page.goto(url)
+
+    async def deny(self, origin: str, *permissions: str) -> None:
+        """As a person who has said no, once and for all, to what this page asks for."""
+        own = await self.page.context.new_cdp_session(self.page)
+        context = (await own.send("Target.getTargetInfo"))["targetInfo"]["browserContextId"]
+        session = await self._browser.session()
+        for name in permissions:
+            denied = {"permission": {"name": name}, "setting": "denied"}
+            where = {"origin": origin, "browserContextId": context}
+            await session.send("Browser.setPermission", denied | where)
 
     async def evaluate(self, expression: str) -> Any:
         return await self.page.evaluate(expression)
