@@ -275,6 +275,12 @@ class PacketLimits:
     """Those that the packet path keeps, under their names there; durations in seconds."""
 
     ssrcs_per_transport: int = bound(64, "Streams that one peer may send.", beyond="too_many_ssrcs")
+    srtcp_streams: int = bound(
+        256,
+        "SSRCs of one peer in RTCP, where every m-line may have one of its own.",
+        beyond="too_many_ssrcs",
+    )
+    layers_per_source: int = bound(8, "Layers of one source.", beyond="counted as the last")
     tuples_per_transport: int = bound(
         20, "Addresses of one peer that are validated.", beyond="the one checked longest ago makes room"
     )
@@ -287,17 +293,61 @@ class PacketLimits:
     dtls_waiting: int = bound(64, "DTLS datagrams of one peer that wait.", beyond="dtls_queue_full")
     dtls_datagram: int = bound(2048, "Bytes of a DTLS datagram.", beyond="dtls_too_large")
     reply_bytes: int = bound(MIB, "Answers to STUN and DTLS that wait.", beyond="send_queue_full")
-    pending_packets: int = bound(8192, "Packets that wait for a full socket.", beyond="send_queue_full")
+    pending_packets: int = bound(
+        8192, "Packets that wait for a full socket.", beyond="video_shed or stage_shed, then audio_shed"
+    )
+    pending_control: int = bound(
+        16384, "RTCP and packets to be sent again that wait for a full socket.", beyond="send_queue_full"
+    )
     video_late: float = bound(0.15, "How long video may wait to be forwarded.", beyond="video_shed")
+    stage_late: float = bound(
+        0.25, "How long the picture on stage may wait to be forwarded.", beyond="stage_shed"
+    )
     audio_late: float = bound(0.4, "How long audio may wait to be forwarded.", beyond="audio_shed")
     cache_age: float = bound(1.0, "How long a packet can be sent again.", beyond="nack_too_old")
+    cache_packets: int = bound(512, "Packets of a layer that can be sent again.", beyond="nack_too_old")
+    missing_packets: int = bound(
+        256, "Packets of a layer that its publisher is asked for at once.", beyond="a keyframe is asked for"
+    )
+    nack_gap: int = bound(
+        128, "The widest hole that packets are asked for.", beyond="a keyframe is asked for"
+    )
     nack_tries: int = bound(10, "Times that a NACKed packet is sent again.", beyond="nack_limited")
     nack_spacing: float = bound(0.02, "Least time between two of them.", beyond="nack_limited")
+    packet_bytes: int = bound(
+        500,
+        "What a packet counts towards a publisher's ceiling at least, since forwarding costs by the packet.",
+        beyond="over_bitrate",
+    )
+    audio_bitrate: int = bound(
+        2_000_000,
+        "Sound of one publisher, in bits a second; half as much again for long.",
+        beyond="over_bitrate",
+    )
+    reports_a_second: int = bound(
+        2000, "Reports, NACKs and keyframe requests of one peer.", beyond="too_many_reports"
+    )
+    reports_burst: int = bound(4000, "And so many at once.", beyond="too_many_reports")
     nacked_per_packet: int = bound(256, "Numbers taken from one NACK.", beyond="the rest is left aside")
     resent_percent: int = bound(
         15, "Share of its media that one peer may have again.", beyond="nack_over_budget"
     )
     resent_burst: int = bound(512 * KIB, "And bytes of it at once.", beyond="nack_over_budget")
+    order_capacity: int = bound(
+        65536,
+        "Commands that wait for a packet worker.",
+        beyond="an error to who asks, after a second",
+    )
+    events_handed_over: int = bound(
+        1024,
+        "Events that wait for Python; more wait in the packet path, where a newer one replaces an older.",
+        beyond="events dropped, counted",
+    )
+    queue_bytes: int = bound(4 * MIB, "What one socket could not take.", beyond="send_queue_full")
+    queue_age: float = bound(0.4, "How long that may wait.", beyond="send_queue_full")
+    ring_packets: int = bound(8192, "Packets on their way to another worker.", beyond="worker_behind")
+    ring_values: int = bound(8192, "Bursts, reports and commands on that way.", beyond="worker_behind")
+    ring_backlog: int = bound(65536, "Commands that found that way full.", beyond="the worker counts as dead")
     keyframe_refill: float = bound(
         1.0, "Between keyframe requests upstream, sustained.", beyond="merged into one"
     )

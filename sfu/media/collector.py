@@ -29,6 +29,8 @@ class CountedPlane(Protocol):
     def handshakes(self) -> Handshakes: ...
 
     @property
+    def failed_workers(self) -> int: ...
+    @property
     def latest_snapshot(self) -> _packets.Snapshot | None: ...
 
 
@@ -39,6 +41,12 @@ class MediaCollector:
     def collect(self) -> Iterator[Metric]:
         yield from self._inventory()
         yield from self._handshakes()
+        yield GaugeMetricFamily(
+            "sfu_workers_failed",
+            "Packet workers that have died; their share is with the others. Above 0: /healthz/media is red, "
+            "drain this server and start it anew.",
+            value=self._plane.failed_workers,
+        )
         snapshot = self._plane.latest_snapshot
         if snapshot is not None:
             yield from _traffic(snapshot)
@@ -106,8 +114,8 @@ def _traffic(snapshot: _packets.Snapshot) -> Iterator[Metric]:
 def _stress(snapshot: _packets.Snapshot) -> Metric:
     return GaugeMetricFamily(
         "sfu_stress",
-        "How near the busiest packet worker is to its limit, 0 to 1: its busy share of the last second, or "
-        "how long packets wait for a full socket. Beyond 0.8 take no more.",
+        "How near the busiest packet worker is to its limit, 0 to 1: its busy share of the last second, how "
+        "full its socket is, or how long packets wait for it. Beyond 0.8 take no more.",
         value=snapshot.stress,
     )
 

@@ -53,6 +53,8 @@ class SlotEntry:
     listener: SlotListener | None
     showing: tuple[int | None, int] = (None, 0)
     """Source and layer as last told to the packet path."""
+    is_stage: bool = False
+    """As last told."""
 
 
 class Inventory:

@@ -275,6 +275,10 @@ class MediaPlane:
         return self._handshakes
 
     @property
+    def failed_workers(self) -> int:
+        return len(self._failed_workers)
+
+    @property
     def latest_snapshot(self) -> _packets.Snapshot | None:
         latest = self._snapshots.latest
         return None if latest is None else latest.whole

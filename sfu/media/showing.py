@@ -20,6 +20,7 @@ REFRESH_S = 2.0
 
 class ShowsSlots(Protocol):
     def show(self, slot: int, source: int | None, layer: int = ...) -> None: ...
+    def set_stage(self, slot: int, is_stage: bool) -> None: ...
 
 
 class Showing:
@@ -53,6 +54,7 @@ class Showing:
         known = source if source in self._inventory.sources else None
         before = self._policy.remove_slot(slot)
         self._tell(slot, known, self._policy.show(slot, known, size))
+        self._tell_stage(slot, known is not None and (size is None or size.stage))
         self._demanded(known)
         if before != known:
             self._demanded(before)
@@ -93,6 +95,13 @@ class Showing:
         entry = self._inventory.sources.get(source)
         if entry is not None and entry.listener is not None:
             tell(entry.listener.on_wanted, entry.spec.rids[top:])
+
+    def _tell_stage(self, slot: int, is_stage: bool) -> None:
+        """A picture of no known size is the only one that somebody plays."""
+        entry = self._inventory.slots[slot]
+        if entry.spec.kind == "video" and entry.is_stage != is_stage:
+            entry.is_stage = is_stage
+            self._packets.set_stage(slot, is_stage)
 
     def _tell(self, slot: int, source: int | None, layer: int) -> None:
         """Only what is new: asked again, the packet path would ask the publisher for a keyframe."""

@@ -49,10 +49,8 @@ async def test_twenty_viewers_see_one_publisher(driver: Driver) -> None:
 
     await until(all_see)
     snapshot = driver.generator.snapshot()
-    strange = [
-        (peer.number, peer.refused, peer.unknown) for peer in snapshot.peers if peer.refused or peer.unknown
-    ]
-    assert not strange
+    # Not `refused`: whether a packet comes twice is up to the network.
+    assert [(peer.number, peer.unknown) for peer in snapshot.peers if peer.unknown] == []
     assert snapshot.frame_delay.count > 0
     assert snapshot.frame_total.p50_ms >= snapshot.frame_delay.p50_ms
 

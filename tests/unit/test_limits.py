@@ -34,6 +34,7 @@ ROOMS = "tests/unit/rooms/test_membership.py"
 SIGNALLING = "tests/unit/signalling"
 MEDIA = "tests/unit/media"
 PROTO = "sfu/packets/proto"
+IO = "sfu/packets/io"
 
 TESTED_BY = {
     # Limits
@@ -139,6 +140,51 @@ TESTED_BY = {
         f"{PROTO}/tests/repair.rs",
         "whoever_nacks_everything_costs_a_share_more_and_harms_nobody",
     ),
+    "packet_bytes": (
+        f"{PROTO}/tests/ceiling.rs",
+        "a_flood_of_tiny_packets_is_as_dear_as_one_of_large_ones",
+    ),
+    "audio_bitrate": (
+        f"{PROTO}/tests/ceiling.rs",
+        "sound_beyond_what_any_codec_makes_is_dropped_until_it_ends",
+    ),
+    "reports_a_second": (
+        f"{PROTO}/tests/hostile.rs",
+        "reports_of_one_peer_are_passed_on_at_a_bounded_rate_and_others_are_heard",
+    ),
+    "reports_burst": (
+        f"{PROTO}/tests/hostile.rs",
+        "reports_of_one_peer_are_passed_on_at_a_bounded_rate_and_others_are_heard",
+    ),
+    "srtcp_streams": (f"{PROTO}/tests/srtp.rs", "at_most_256_senders_of_reports_are_kept"),
+    "layers_per_source": (
+        f"{PROTO}/tests/hostile.rs",
+        "layers_beyond_the_eighth_are_counted_as_the_eighth",
+    ),
+    "cache_packets": (f"{PROTO}/src/egress/cache.rs", "is_bounded_whatever_the_numbers"),
+    "missing_packets": (f"{PROTO}/src/ingress/nack.rs", "an_outage_is_not_asked_for"),
+    "nack_gap": (f"{PROTO}/src/ingress/nack.rs", "an_outage_is_not_asked_for"),
+    "pending_control": (
+        f"{PROTO}/tests/hostile.rs",
+        "what_is_sent_again_and_waits_for_a_full_socket_is_bounded",
+    ),
+    "stage_late": (f"{PROTO}/tests/overload.rs", "the_picture_on_stage_goes_after_the_small_ones"),
+    "order_capacity": (f"{IO}/src/plane_tests.rs", "commands_to_a_stuck_worker_are_bounded"),
+    "events_handed_over": (f"{IO}/src/events.rs", "a_reader_that_lags_is_handed_no_more"),
+    "queue_bytes": (f"{IO}/src/egress_tests.rs", "the_queue_is_bounded_in_bytes"),
+    "queue_age": (f"{IO}/src/egress_tests.rs", "the_queue_is_bounded_in_age"),
+    "ring_packets": (
+        f"{IO}/src/links_tests.rs",
+        "packets_in_the_ring_are_bounded_where_it_has_room_for_more",
+    ),
+    "ring_values": (
+        f"{IO}/src/links_tests.rs",
+        "a_full_ring_leaves_bursts_out_and_the_stream_goes_on_without_a_hole",
+    ),
+    "ring_backlog": (
+        f"{IO}/src/links_tests.rs",
+        "a_worker_that_takes_nothing_is_given_up_and_its_transports_are_lost",
+    ),
     "keyframe_refill": (
         f"{PROTO}/tests/keyframes.rs",
         "a_hundred_askers_cost_the_publisher_one_request_a_second",
@@ -182,8 +228,8 @@ def test_every_limit_says_what_happens_beyond(name: str) -> None:
 
 @pytest.mark.parametrize("row", fields(PacketLimits), ids=lambda row: row.name)
 def test_the_packet_path_keeps_the_same_number(row: Any) -> None:
-    text = (ROOT / PROTO / "src/limits.rs").read_text()
-    found = re.search(rf"const {row.name.upper()}: [\w]+ = (.*);", text)
+    tables = [(ROOT / crate / "src/limits.rs").read_text() for crate in (PROTO, IO)]
+    found = re.search(rf"const {row.name.upper()}: [\w]+ = (.*);", "".join(tables))
     assert found, f"limits.rs has no {row.name.upper()}"
     assert _number(found[1]) == getattr(PACKETS, row.name)
 

@@ -9,6 +9,7 @@ from sfu.media.specs import CodecSpec, RemoteTransport, SlotSpec, SourceSpec
 from sfu.metrics import Metrics
 from tests.unit.media import fake_packets as fake
 from tests.unit.media.fake_packets import FakePackets
+from tests.unit.media.waiting import until
 
 OPUS = CodecSpec(codec="opus", payload_type=111, clock_rate=48_000)
 
@@ -59,6 +60,10 @@ async def test_traffic_and_drops(packets: FakePackets, plane: MediaPlane, metric
     assert found["sfu_drops_total{reason=dtls_no_session}"] == 1
     assert found["sfu_worker_cpu_seconds_total"] == 1.5
     assert found["sfu_stress"] == 0.25
+    assert found["sfu_workers_failed"] == 0
+    packets.emit(fake.WorkerFailed(1, "a panic"))
+    await until(lambda: plane.failed_workers)
+    assert (await samples(metrics))["sfu_workers_failed"] == 1
     assert found["sfu_media_events_dropped_total"] == 0
 
 

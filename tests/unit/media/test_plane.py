@@ -150,6 +150,7 @@ async def test_a_dead_worker_fails_the_probe_and_loses_only_its_transports(plane
     probed = await plane.probe()
     assert not probed.ok
     assert "workers" in probed.detail
+    assert plane.failed_workers == 1
     assert not plane.has_failed
 
 
@@ -349,6 +350,21 @@ async def test_showing_chooses_the_layer_and_says_it_once(plane, packets, browse
         (slot, source, 1),
         (slot, source, 0),
         (slot, None, 0),
+    ]
+
+
+async def test_the_packet_path_hears_once_which_slots_show_the_stage(plane, packets, browser) -> None:
+    """A tile that says so, or the one picture of somebody who plays without sizes."""
+    source = plane.add_source(browser.transport.id, CAMERA)
+    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
+    for size in (Tile(), Tile(stage=True), Tile(640, 360, stage=True), Tile(), None, None):
+        plane.show(slot, source, size)
+    plane.show(slot, None)
+    assert [told for told, _ in packets.of("set_stage")] == [
+        (slot, True),
+        (slot, False),
+        (slot, True),
+        (slot, False),
     ]
 
 

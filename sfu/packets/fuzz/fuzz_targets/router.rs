@@ -131,11 +131,15 @@ fn slot(peer: u8, id: u64, kind: MediaKind) -> Command {
 fn small_command(choice: u8, id: u8) -> Command {
     let (source, slot_id) = (SourceId(u64::from(id & 3)), SlotId(u64::from(id >> 4 & 3)));
     let peer = id & 1;
-    match choice % 9 {
+    match choice % 10 {
         0..=2 => Command::Show {
             slot: slot_id,
             source: (id & 0x80 == 0).then_some(source),
             layer: id >> 6,
+        },
+        9 => Command::SetStage {
+            slot: slot_id,
+            is_stage: id & 0x80 == 0,
         },
         3 => Command::SetForwarding {
             source,

@@ -11,18 +11,14 @@ use std::time::{Duration, Instant};
 
 use sfu_proto::transmit::{Transmit, TransmitBatch};
 
+use crate::limits::{QUEUE_AGE, QUEUE_BYTES};
+
 /// UDP_MAX_SEGMENTS of Linux before 6.9 (later 128).
 const SEGMENTS_A_RUN: u32 = 64;
 
 /// Largest payload of one send: 65535 less the UDP and IPv6 headers. For IPv4, whose limit is
 /// 65535 less 28, the difference is kept clear of.
 const BYTES_A_RUN: u32 = 65535 - 48;
-
-/// One `SO_SNDBUF` more behind the socket's own: beyond it a real-time packet comes too late.
-const QUEUE_BYTES: usize = 4 * 1024 * 1024;
-
-/// Older media has missed a receiver's jitter buffer, and a repair would be asked for by then.
-const QUEUE_AGE: Duration = Duration::from_millis(200);
 
 /// Runs refused in a row, each then sent datagram by datagram, before runs are no longer tried.
 const REFUSALS: u32 = 4;
@@ -37,6 +33,11 @@ pub(crate) trait Wire {
 
     /// Whether the kernel was found to segment runs.
     fn can_segment(&self) -> bool;
+
+    /// The share of the socket's buffer that the kernel has not got rid of yet.
+    fn fullness(&self) -> f64 {
+        0.0
+    }
 }
 
 /// Datagrams that went nowhere.
@@ -83,6 +84,11 @@ impl<W: Wire> Egress<W> {
     /// Whether to wait until the socket is writable, then [`Egress::resume`].
     pub(crate) fn is_blocked(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// See [`Wire::fullness`].
+    pub(crate) fn fullness(&self) -> f64 {
+        self.wire.fullness()
     }
 
     /// For how much of the time that it may wait the oldest has waited.

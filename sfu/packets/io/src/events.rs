@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use sfu_proto::event::Event;
 use sfu_proto::ids::TransportId;
 
+use crate::limits::EVENTS_HANDED_OVER;
 use crate::system::Wake;
 
 /// The contract of [`Event::DtlsReceived`]: a peer that floods with DTLS fills its own share
@@ -21,9 +22,6 @@ const DTLS_WAITING_PER_TRANSPORT: u32 = 64;
 
 /// Transports remembered before those without waiting datagrams are forgotten.
 const REMEMBERED_TRANSPORTS: usize = 1024;
-
-/// Events that wait here; the reader takes 256 at once.
-const HANDED_OVER: usize = 1024;
 
 /// What happened to an event on its way up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +117,7 @@ impl EventSender {
 
     /// Whether the reader keeps up.
     pub(crate) fn has_room(&self) -> bool {
-        let bound = HANDED_OVER.min(self.shared.capacity);
+        let bound = EVENTS_HANDED_OVER.min(self.shared.capacity);
         self.shared.length.load(Ordering::Acquire) < bound
     }
 
@@ -247,7 +245,7 @@ mod tests {
             let has_room = sender.has_room();
             has_room && sender.push(speaking(source)) == Handover::Queued
         });
-        assert_eq!(handed.count(), HANDED_OVER);
+        assert_eq!(handed.count(), EVENTS_HANDED_OVER);
         receiver.drain(1);
         assert!(sender.has_room());
     }

@@ -14,6 +14,7 @@ mod bind;
 mod doorbell;
 mod egress;
 mod events;
+mod limits;
 mod links;
 #[cfg(all(target_os = "linux", not(feature = "portable")))]
 #[allow(unsafe_code)]

@@ -14,22 +14,10 @@ use rtrb::{Consumer, Producer, PushError, RingBuffer};
 use sfu_proto::handover::{Asked, Handed, Missed};
 
 use crate::doorbell::Doorbell;
-
-/// Values in the ring down: 8192 of 56 bytes. A worker that was not scheduled for 100 ms finds
-/// no more than half of it used by 40 000 bursts a second.
-const RING: usize = 8192;
+use crate::limits::{RING_BACKLOG, RING_PACKETS, RING_VALUES, RING_WISHES};
 
 /// The part of the ring that only commands may use, an eighth: twenty people's joining.
 const RESERVED: usize = 8;
-
-/// Packets in the ring, as many as a shard lets wait for the socket: some 10 MiB of bursts.
-const PACKETS: usize = 8192;
-
-/// Commands that wait on this side. As many as the control side lets wait for the first worker.
-const BACKLOG: usize = 65536;
-
-/// Wishes in the ring up: a keyframe request or a round trip for each of 8192 slots.
-const WISHES: usize = 8192;
 
 /// The receiving worker's end.
 pub(crate) struct Link {
@@ -59,7 +47,7 @@ pub(crate) struct Inbox {
 
 /// A link to `shard`, whose worker sleeps at `shard_bell`.
 pub(crate) fn link(shard: usize, bell: Arc<Doorbell>, shard_bell: Arc<Doorbell>) -> (Link, Inbox) {
-    link_of(RING, shard, bell, shard_bell)
+    link_of(RING_VALUES, shard, bell, shard_bell)
 }
 
 fn link_of(
@@ -69,7 +57,7 @@ fn link_of(
     shard_bell: Arc<Doorbell>,
 ) -> (Link, Inbox) {
     let (ring, inbox) = RingBuffer::new(size);
-    let (wish, wishes) = RingBuffer::new(WISHES);
+    let (wish, wishes) = RingBuffer::new(RING_WISHES);
     let packets = Arc::new(AtomicUsize::new(0));
     let link = Link {
         shard,
@@ -112,7 +100,7 @@ impl Link {
         self.tell_missed();
         let packets = handed.packets();
         let waiting = self.packets.load(Ordering::Relaxed);
-        let is_full = waiting > 0 && waiting + packets > PACKETS;
+        let is_full = waiting > 0 && waiting + packets > RING_PACKETS;
         if is_full || !self.missed.is_empty() || !self.has_room_for_media() {
             self.missed.note(&handed);
             self.left_out += packets.max(1) as u64;
@@ -146,7 +134,7 @@ impl Link {
     }
 
     fn keep(&mut self, handed: Handed) {
-        if self.backlog.len() >= BACKLOG {
+        if self.backlog.len() >= RING_BACKLOG {
             self.give_up();
         }
         if self.ring.is_some() {
@@ -235,7 +223,7 @@ impl Inbox {
             has_news = true;
         }
         // Whoever takes none of so many has died, and this worker's time is over as well.
-        self.waiting.truncate(BACKLOG);
+        self.waiting.truncate(RING_BACKLOG);
         if has_news {
             self.bell.ring();
         }

@@ -268,6 +268,19 @@ fn a_full_ring_leaves_bursts_out_and_the_stream_goes_on_without_a_hole() {
 }
 
 #[test]
+fn packets_in_the_ring_are_bounded_where_it_has_room_for_more() {
+    let mut call = Call::new(4 * RING_PACKETS);
+    for _ in 0..RING_PACKETS + 500 {
+        call.speak();
+    }
+    assert_eq!(call.left_out(), 500);
+    let waiting: usize = std::iter::from_fn(|| call.inbox.take())
+        .map(|handed| handed.packets())
+        .sum();
+    assert_eq!(waiting, RING_PACKETS);
+}
+
+#[test]
 fn commands_are_kept_in_order_when_the_ring_is_full() {
     let mut call = Call::new(16);
     let slot = SlotId(1);
@@ -311,7 +324,7 @@ fn a_worker_that_takes_nothing_is_given_up_and_its_transports_are_lost() {
     let mut call = Call::new(16);
     call.events();
     let slot = SlotId(1);
-    for _ in 0..BACKLOG + 20 {
+    for _ in 0..RING_BACKLOG + 20 {
         call.command(Command::Show {
             slot,
             source: None,

@@ -24,6 +24,10 @@ pub(crate) trait Machine: Send + 'static {
     fn is_abandoned(&self) -> bool {
         false
     }
+    /// How long what waits to be sent has waited, as a share of what it may.
+    fn lateness(&self, _now: Instant) -> f64 {
+        0.0
+    }
     fn handle_timeout(&mut self, now: Instant);
     fn poll_timeout(&self) -> Option<Instant>;
     /// Fills `batch`; true while more is waiting.
@@ -40,6 +44,10 @@ impl Machine for Router {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         Router::handle_command(self, now, command);
+    }
+
+    fn lateness(&self, now: Instant) -> f64 {
+        Router::lateness(self, now)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

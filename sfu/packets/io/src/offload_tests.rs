@@ -4,7 +4,7 @@ use std::os::fd::AsRawFd;
 
 use super::*;
 use crate::bind::{BoundSocket, bind_all};
-use crate::egress::{Egress, Losses};
+use crate::egress::{Egress, Losses, Wire};
 use crate::linux::{Receiver, SocketWire};
 
 fn bound(address: &str) -> Arc<BoundSocket> {
@@ -77,6 +77,12 @@ fn a_run_becomes_a_train_over_ipv4() {
 #[test]
 fn a_run_becomes_a_train_over_ipv6() {
     assert_train_arrives("[::1]:0", "[::1]:0");
+}
+
+#[test]
+fn a_socket_that_is_idle_is_empty() {
+    let wire = SocketWire::new(bound("127.0.0.1:0"));
+    assert!(wire.fullness() < 0.01);
 }
 
 #[test]

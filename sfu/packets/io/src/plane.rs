@@ -21,16 +21,13 @@ use sfu_proto::snapshot::Snapshot;
 use crate::bind::{BindError, BoundSocket, bind_all};
 use crate::doorbell::Doorbell;
 use crate::events::{self, EventReceiver, EventSender};
+use crate::limits::ORDER_CAPACITY;
 use crate::links::link;
 use crate::machine::Machine;
 use crate::orders::{self, Order, OrderReceiver, OrderSender, SendError, WorkerSnapshot};
 use crate::shards::{Hub, Shard};
 use crate::system::Fd;
 use crate::worker::Worker;
-
-/// Orders that wait for the worker: joining one participant takes about fifty, so this is a
-/// thousand joining at once.
-const ORDER_CAPACITY: usize = 65536;
 
 /// How long a command waits for room among the orders before the worker counts as stuck.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(1);

@@ -93,7 +93,7 @@ impl Machine for Echo {
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::RemoveRoom { room: RoomId(0) } => panic!("told to"),
-            STICK => self.gate.pass(),
+            Command::RemoveRoom { room: RoomId(1) } => self.gate.pass(),
             Command::RemoveSource { source } => {
                 self.events.push(Event::SpeakingChanged {
                     source,

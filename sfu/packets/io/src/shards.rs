@@ -127,6 +127,10 @@ impl Machine for Hub {
         self.links.iter().any(Link::has_wishes)
     }
 
+    fn lateness(&self, now: Instant) -> f64 {
+        self.own.lateness(now)
+    }
+
     fn handle_timeout(&mut self, now: Instant) {
         self.receive.handle_timeout(now);
         self.own.handle_timeout(now);
@@ -210,6 +214,10 @@ impl Machine for Shard {
 
     fn is_abandoned(&self) -> bool {
         self.inbox.is_abandoned() && self.inbox.is_empty()
+    }
+
+    fn lateness(&self, now: Instant) -> f64 {
+        self.side.lateness(now)
     }
 
     fn handle_timeout(&mut self, now: Instant) {

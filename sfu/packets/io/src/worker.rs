@@ -35,6 +35,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// two milliseconds. What waits then is shed by the router's policy and not by a full buffer.
 const BATCHES_A_TURN: usize = 4;
 
+/// How often it is asked how full the sockets are: a system call each.
+const LOOK_AT_SOCKETS: Duration = Duration::from_millis(5);
+
 /// What one receive call brought beside datagrams.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Receipt {
@@ -60,6 +63,7 @@ pub(crate) struct Worker<M> {
     /// Events that the control side has no room for yet.
     has_events: bool,
     stress: Stress,
+    looked_at: Instant,
 }
 
 impl<M: Machine> Worker<M> {
@@ -87,6 +91,7 @@ impl<M: Machine> Worker<M> {
             is_behind: false,
             has_events: false,
             stress: Stress::new(Instant::now()),
+            looked_at: Instant::now(),
         })
     }
 
@@ -209,10 +214,11 @@ impl<M: Machine> Worker<M> {
         match order {
             Order::Command(command) => self.machine.handle_command(now, command),
             Order::Snapshot(answer) => {
+                self.note_lateness(now);
                 let snapshot = WorkerSnapshot {
                     worker: self.index,
                     part: Snapshot {
-                        stress: self.stress.level(),
+                        stress: self.stress.level(now),
                         ..self.machine.snapshot(now)
                     },
                     cpu: system::thread_cpu_time(),
@@ -269,7 +275,19 @@ impl<M: Machine> Worker<M> {
         self.is_behind |= has_more;
     }
 
+    fn note_lateness(&mut self, now: Instant) {
+        let waited = self.egresses.iter().map(|egress| egress.waited(now));
+        let lateness = waited.fold(self.machine.lateness(now), f64::max);
+        self.stress.waits(lateness);
+        if now.saturating_duration_since(self.looked_at) >= LOOK_AT_SOCKETS {
+            self.looked_at = now;
+            let fullness = self.egresses.iter().map(Egress::fullness);
+            self.stress.waits(fullness.fold(0.0, f64::max));
+        }
+    }
+
     fn transmit(&mut self, now: Instant) -> io::Result<()> {
+        self.note_lateness(now);
         for (index, egress) in self.egresses.iter_mut().enumerate() {
             if egress.is_blocked() && self.poller.is_writable(index) {
                 egress.resume(now);
@@ -294,7 +312,6 @@ impl<M: Machine> Worker<M> {
         }
         for (index, egress) in self.egresses.iter_mut().enumerate() {
             self.poller.watch_writable(index, egress.is_blocked())?;
-            self.stress.waits(egress.waited(now));
             let losses = egress.take_losses();
             for (reason, packets) in [
                 (DropReason::SendQueueFull, losses.queue_full),

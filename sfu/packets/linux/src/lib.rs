@@ -14,7 +14,7 @@ use std::io;
 use std::time::Duration;
 
 pub use epoll::Epoll;
-pub use options::{grow_receive_buffer, grow_send_buffer, set_option};
+pub use options::{grow_receive_buffer, grow_send_buffer, set_option, unsent_bytes};
 pub use wake::Wake;
 
 /// What a clock of the system tells, `libc::CLOCK_MONOTONIC` or another; nothing where there is

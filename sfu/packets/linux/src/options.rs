@@ -35,3 +35,12 @@ pub fn grow_send_buffer(socket: &impl AsRawFd, bytes: libc::c_int) -> io::Result
     set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, bytes)
         .or_else(|_| set_option(socket, libc::SOL_SOCKET, libc::SO_SNDBUF, bytes))
 }
+
+/// What the kernel holds of what was sent, its own part of each datagram included.
+pub fn unsent_bytes(socket: &impl AsRawFd) -> io::Result<usize> {
+    let mut waiting: libc::c_int = 0;
+    // SAFETY: the request (SIOCOUTQ by its other name) writes an int.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut waiting) };
+    checked(result)?;
+    Ok(usize::try_from(waiting).unwrap_or(0))
+}

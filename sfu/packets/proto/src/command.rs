@@ -186,6 +186,12 @@ pub enum Command {
         source: Option<SourceId>,
         layer: u8,
     },
+    /// Whether the slot shows what its subscriber looks at: of video, that is left out last
+    /// when sending falls behind. False until said otherwise.
+    SetStage {
+        slot: SlotId,
+        is_stage: bool,
+    },
     RemoveSlot {
         slot: SlotId,
     },

@@ -52,7 +52,8 @@ reasons! {
     PaddingOnly = "padding_only",
     /// The source is muted by a moderator.
     NotForwarding = "not_forwarding",
-    /// Video of a publisher that sends far more than the ceiling for long.
+    /// Video of a publisher that sends far more than the ceiling for long, or more sound than
+    /// any codec makes.
     OverBitrate = "over_bitrate",
     /// For one subscriber: from before the packet with which its slot began.
     Late = "late",
@@ -66,12 +67,16 @@ reasons! {
     NackOverBudget = "nack_over_budget",
     /// For a peer that is gone, or has nominated no way to it yet.
     NoPath = "no_path",
+    /// RTCP of a peer that reports more than anybody needs, or what is left of it.
+    TooManyReports = "too_many_reports",
     /// A worker has not kept up: it is not given a burst, or a report.
     WorkerBehind = "worker_behind",
     /// The socket was full for longer than the send queue's bound.
     SendQueueFull = "send_queue_full",
-    /// For one subscriber: the sender fell behind, and video is the first to go.
+    /// For one subscriber: the sender fell behind, and small pictures are the first to go.
     VideoShed = "video_shed",
+    /// For one subscriber: the sender fell further behind, and the picture on stage goes too.
+    StageShed = "stage_shed",
     /// For one subscriber: the sender fell so far behind that audio came too late.
     AudioShed = "audio_shed",
     SendFailed = "send_failed",

@@ -183,6 +183,8 @@ pub(crate) struct Burst {
     /// Just arrived, for the slots that take packets as they come; the same packets follow,
     /// frame by frame, for the others.
     pub(crate) is_arrivals: bool,
+    /// When the last of it came; lateness counts from here, over rings too.
+    pub(crate) came_at: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -251,6 +253,22 @@ impl Burst {
                 payload: move_on(packet.payload.clone()),
                 ..packet
             }));
+    }
+
+    /// The packets of some layers alone; nothing if there are none.
+    pub(crate) fn only(&self, is_wanted: impl Fn(LayerKey) -> bool) -> Option<Arc<Self>> {
+        let mut part = Self {
+            is_arrivals: self.is_arrivals,
+            came_at: self.came_at,
+            ..Self::default()
+        };
+        for group in self.groups.iter().filter(|group| is_wanted(group.layer)) {
+            let packets = group.packets.start as usize..group.packets.end as usize;
+            for packet in &self.packets[packets] {
+                part.push(self, packet);
+            }
+        }
+        (!part.packets.is_empty()).then(|| part.seal())
     }
 
     /// Brings the packets of each layer together, in order of arrival.
@@ -387,6 +405,10 @@ pub(crate) enum ShardCommand {
         slot: SlotId,
         source: Option<SourceId>,
         layer: u8,
+    },
+    SetStage {
+        slot: SlotId,
+        is_stage: bool,
     },
     RemoveSlot {
         slot: SlotId,

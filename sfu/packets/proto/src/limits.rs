@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Streams that one peer may send; RTX streams count.
 pub(crate) const SSRCS_PER_TRANSPORT: usize = 64;
+/// RTCP has a sender SSRC per receive m-line too (Firefox), and there may be 128 m-lines.
+pub(crate) const SRTCP_STREAMS: usize = 256;
 /// Layers of one source: three simulcast encodings are common, RFC 8853 knows no bound.
 pub(crate) const LAYERS_PER_SOURCE: usize = 8;
 
@@ -33,6 +35,8 @@ pub(crate) const CACHE_AGE: Duration = Duration::from_secs(1);
 pub(crate) const PENDING_PACKETS: usize = 8192;
 /// Video that has waited so long to be forwarded is left out, and begins anew at a keyframe.
 pub(crate) const VIDEO_LATE: Duration = Duration::from_millis(150);
+/// The picture on stage goes on for as long again, nearly: by then all others are left out.
+pub(crate) const STAGE_LATE: Duration = Duration::from_millis(250);
 /// Audio is left out last: no jitter buffer waits longer.
 pub(crate) const AUDIO_LATE: Duration = Duration::from_millis(400);
 /// RTCP datagrams and retransmissions that wait while the socket is full.
@@ -54,6 +58,16 @@ pub(crate) const DEFAULT_ROUND_TRIP: Duration = Duration::from_millis(100);
 pub(crate) const RESENT_PERCENT: u64 = 15;
 /// And so many bytes at once: an outage of 400 ms in 25 tiles of 10 Mbit/s together.
 pub(crate) const RESENT_BURST: u64 = 512 * 1024;
+/// Reports, NACKs and keyframe requests of one peer that are passed on. 128 slots reported on
+/// twice a second are an eighth of it.
+pub(crate) const REPORTS_A_SECOND: u64 = 2000;
+/// And so many at once: a compound packet for each slot, some times over.
+pub(crate) const REPORTS_BURST: u64 = 4000;
+/// Sound of one publisher, all its sources: two of 510 kbit/s, each twice as RED has it.
+pub(crate) const AUDIO_BITRATE: u64 = 2_000_000;
+/// What a packet counts towards a publisher's ceiling at least: forwarding costs by the packet,
+/// and 20 Mbit/s of empty ones would be as many as 400 Mbit/s of full ones.
+pub(crate) const PACKET_BYTES: usize = 500;
 /// Sequence numbers taken from one received NACK packet.
 pub(crate) const NACKED_PER_PACKET: usize = 256;
 

@@ -71,7 +71,7 @@ impl Placement {
             | Command::SetHeadroom { transport, .. } => self.of_transport(*transport),
             Command::RemoveTransport { transport } => self.remove_transport(*transport),
             Command::AddSlot { slot, parameters } => self.add_slot(*slot, parameters.transport),
-            Command::Show { slot, .. } => self.of_slot(*slot),
+            Command::Show { slot, .. } | Command::SetStage { slot, .. } => self.of_slot(*slot),
             Command::RemoveSlot { slot } => self.remove_slot(*slot),
             Command::AddSource { .. }
             | Command::RemoveSource { .. }

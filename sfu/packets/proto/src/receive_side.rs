@@ -300,6 +300,9 @@ impl ReceiveSide {
             Command::AddSlot { slot, parameters } => {
                 self.pass(to, ShardCommand::AddSlot { slot, parameters });
             }
+            Command::SetStage { slot, is_stage } => {
+                self.pass(to, ShardCommand::SetStage { slot, is_stage });
+            }
             Command::Show {
                 slot,
                 source,

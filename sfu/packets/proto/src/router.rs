@@ -82,6 +82,12 @@ impl Router {
         self.hand_over(now);
     }
 
+    /// See [`SendSide::lateness`].
+    pub fn lateness(&self, now: Instant) -> f64 {
+        let shards = self.shards.iter().map(|shard| shard.lateness(now));
+        shards.fold(0.0, f64::max)
+    }
+
     /// Fills `out` until it is full; true while more is waiting.
     pub fn poll_transmits(&mut self, now: Instant, out: &mut TransmitBatch) -> bool {
         self.receive.poll_transmits(out);

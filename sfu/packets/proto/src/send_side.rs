@@ -54,6 +54,12 @@ impl SendSide {
         has_more
     }
 
+    /// How long the oldest burst waits for the socket, as a share of what video may: from 1 on
+    /// something is left out.
+    pub fn lateness(&self, now: Instant) -> f64 {
+        self.egress.lateness(now)
+    }
+
     pub fn poll_event(&mut self) -> Option<Event> {
         self.egress.events.pop_first()
     }

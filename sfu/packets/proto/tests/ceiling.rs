@@ -157,3 +157,73 @@ fn who_ignores_it_loses_its_video_until_it_heeds_and_nobody_else_loses_anything(
         "{counts:?}"
     );
 }
+
+/// What came of a second's worth of packets, each of these many bytes.
+fn second(
+    world: &mut World,
+    publisher: &mut Peer,
+    viewer: &mut Peer,
+    packets: usize,
+    mut next: impl FnMut() -> Sent,
+) -> usize {
+    for _ in 0..10 {
+        let burst: Vec<_> = (0..packets / 10).map(|_| next()).collect();
+        world.send(publisher, &burst);
+        world.advance_ms(100);
+    }
+    let count = world.receive_rtp(viewer).len();
+    for peer in [publisher, viewer] {
+        world.connect(peer);
+    }
+    count
+}
+
+#[test]
+fn sound_beyond_what_any_codec_makes_is_dropped_until_it_ends() {
+    let mut world = World::new();
+    let (mut greedy, mut viewer) = (world.peer(), world.peer());
+    let mut microphone = world.microphone(1, &greedy, 11, None);
+    world.audio_slot(1, &viewer, None);
+    world.show(1, 1);
+    // Some 10 Mbit/s in tiny packets.
+    let size = microphone.packet(None).packet.len() * 8;
+    let packets = 10_000_000 / size;
+    let counts: Vec<_> = (0..3)
+        .map(|_| {
+            second(&mut world, &mut greedy, &mut viewer, packets, || {
+                microphone.packet(None)
+            })
+        })
+        .collect();
+    assert_eq!(counts[2], 0, "{counts:?}");
+    assert!(world.drops(DropReason::OverBitrate) > 0);
+    let counts: Vec<_> = (0..6)
+        .map(|_| {
+            second(&mut world, &mut greedy, &mut viewer, 50, || {
+                microphone.packet(None)
+            })
+        })
+        .collect();
+    assert_eq!(counts[5], 50, "{counts:?}");
+}
+
+#[test]
+fn a_flood_of_tiny_packets_is_as_dear_as_one_of_large_ones() {
+    let mut world = world();
+    let (mut greedy, mut viewer) = (world.peer(), world.peer());
+    let mut camera = add_video(&mut world, &greedy, 1, true);
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    // Nearly the same bits in few packets and in many.
+    let mut frame = || camera.frame(true, &[1100]).remove(0);
+    let counts: Vec<_> = (0..5)
+        .map(|_| second(&mut world, &mut greedy, &mut viewer, 140, &mut frame))
+        .collect();
+    assert_eq!(counts, [140; 5]);
+    let mut frame = || camera.frame(true, &[12]).remove(0);
+    let counts: Vec<_> = (0..5)
+        .map(|_| second(&mut world, &mut greedy, &mut viewer, 2_000, &mut frame))
+        .collect();
+    assert!(counts[0] < 1_000, "{counts:?}");
+    assert_eq!(counts[4], 0, "{counts:?}");
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sfu_proto::command::{Command, SrtpProfile};
 use sfu_proto::drop::DropReason;
-use sfu_proto::ids::SourceId;
+use sfu_proto::ids::{SlotId, SourceId};
 use sfu_proto::rtcp::write_nack;
 use sfu_proto::stun::{BindingRequest, Role, StunKey};
 use sfu_proto::transmit::Datagram;
@@ -256,6 +256,22 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
         DropReason::VideoShed => {
             let frame = stage.camera.frame(false, &[300]);
             let behind = Duration::from_millis(200);
+            stage.world.fall_behind(&stage.publisher, &frame, behind);
+        }
+        DropReason::TooManyReports => {
+            let mut reports = Vec::new();
+            for _ in 0..100 {
+                sfu_proto::rtcp::write_pli(&mut reports, 1, slot_ssrc(1));
+            }
+            for _ in 0..50 {
+                stage.world.send_rtcp(&mut stage.viewer, &reports);
+            }
+        }
+        DropReason::StageShed => {
+            let (slot, is_stage) = (SlotId(1), true);
+            stage.world.command(Command::SetStage { slot, is_stage });
+            let frame = stage.camera.frame(false, &[300]);
+            let behind = Duration::from_millis(250);
             stage.world.fall_behind(&stage.publisher, &frame, behind);
         }
         DropReason::AudioShed => {

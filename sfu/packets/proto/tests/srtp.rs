@@ -208,6 +208,23 @@ fn at_most_64_ssrcs_are_kept_and_only_genuine_ones_count() {
 }
 
 #[test]
+fn at_most_256_senders_of_reports_are_kept() {
+    for profile in PROFILES {
+        let (mut sender, mut receiver) = pair(profile);
+        let mut receive = |ssrc| {
+            let mut packet = sender_report(ssrc);
+            sender.protect_rtcp(&mut packet, 0).unwrap();
+            receiver.unprotect_rtcp(&mut packet)
+        };
+        for ssrc in 0..256 {
+            assert!(receive(ssrc).is_ok());
+        }
+        assert_eq!(receive(256), Err(DropReason::TooManySsrcs));
+        assert!(receive(255).is_ok());
+    }
+}
+
+#[test]
 fn rtcp_comes_back_once() {
     for profile in PROFILES {
         let (mut sender, mut receiver) = pair(profile);

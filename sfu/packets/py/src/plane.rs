@@ -338,6 +338,11 @@ impl Plane {
         self.command(py, command)
     }
 
+    fn set_stage(&self, py: Python<'_>, slot: Number<u64>, is_stage: bool) -> PyResult<()> {
+        let slot = SlotId(slot.0);
+        self.command(py, Command::SetStage { slot, is_stage })
+    }
+
     fn remove_slot(&self, py: Python<'_>, slot: Number<u64>) -> PyResult<()> {
         self.command(
             py,

@@ -5,13 +5,14 @@ use std::net::UdpSocket;
 
 use sfu_linux::{grow_receive_buffer, grow_send_buffer, set_option as set};
 
-use crate::bind::{BUFFER_BYTES, BoundSocket};
+use crate::bind::{BoundSocket, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES};
 
 pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
     let socket = &bound.socket;
     // The system may refuse large buffers; smaller ones work too.
-    let _ = grow_receive_buffer(socket, BUFFER_BYTES as libc::c_int);
-    let _ = grow_send_buffer(socket, BUFFER_BYTES as libc::c_int);
+    let _ = grow_receive_buffer(socket, RECEIVE_BUFFER_BYTES as libc::c_int);
+    // The kernel doubles what it is told, for its own part of each datagram.
+    let _ = grow_send_buffer(socket, (SEND_BUFFER_BYTES / 2) as libc::c_int);
     allow_fragments(bound)?;
     if bound.is_wildcard() {
         request_packet_info(bound)?;

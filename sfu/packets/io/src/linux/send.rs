@@ -5,9 +5,9 @@ use std::mem::{MaybeUninit, zeroed};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
-use sfu_linux::checked;
+use sfu_linux::{checked, unsent_bytes};
 use sfu_proto::transmit::Transmit;
-use socket2::SockAddr;
+use socket2::{SockAddr, SockRef};
 
 use crate::bind::BoundSocket;
 use crate::egress::Wire;
@@ -22,6 +22,7 @@ const MESSAGES: usize = 64;
 pub(crate) struct SocketWire {
     bound: Arc<BoundSocket>,
     can_segment: bool,
+    buffer: usize,
     controls: Box<[Control; MESSAGES]>,
     names: Vec<SockAddr>,
 }
@@ -30,6 +31,9 @@ impl SocketWire {
     pub(crate) fn new(bound: Arc<BoundSocket>) -> Self {
         Self {
             can_segment: options::can_segment(&bound.socket),
+            buffer: SockRef::from(&bound.socket)
+                .send_buffer_size()
+                .unwrap_or(usize::MAX),
             bound,
             controls: Box::new([Control::EMPTY; MESSAGES]),
             names: Vec::with_capacity(MESSAGES),
@@ -103,5 +107,10 @@ impl Wire for SocketWire {
 
     fn can_segment(&self) -> bool {
         self.can_segment
+    }
+
+    fn fullness(&self) -> f64 {
+        let unsent = unsent_bytes(&self.bound.socket).unwrap_or(0);
+        unsent as f64 / self.buffer as f64
     }
 }

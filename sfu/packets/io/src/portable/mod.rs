@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sfu_proto::transmit::{Datagram, Path, Transmit};
 use socket2::SockRef;
 
-use crate::bind::{BUFFER_BYTES, BoundSocket};
+use crate::bind::{BoundSocket, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES};
 use crate::egress::Wire;
 use crate::worker::Receipt;
 
@@ -34,8 +34,8 @@ pub type Fd = std::os::windows::io::RawSocket;
 pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
     // Systems cap or refuse large buffers in their own ways; smaller ones work too.
     let socket = SockRef::from(&bound.socket);
-    let _ = socket.set_recv_buffer_size(BUFFER_BYTES);
-    let _ = socket.set_send_buffer_size(BUFFER_BYTES);
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES);
+    let _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     Ok(())
 }
 

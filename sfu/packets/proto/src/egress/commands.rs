@@ -33,6 +33,7 @@ impl Egress {
                 source,
                 layer,
             } => self.show(slot, source, layer),
+            ShardCommand::SetStage { slot, is_stage } => self.set_stage(slot, is_stage),
             ShardCommand::RemoveSlot { slot } => self.remove_slot(slot),
             ShardCommand::RemoveRoom { room } => self.remove_room(room),
         }

@@ -159,6 +159,12 @@ impl Egress {
         self.choose(index);
     }
 
+    pub(crate) fn set_stage(&mut self, id: SlotId, is_stage: bool) {
+        if let Some(&index) = self.by_slot.get(&id) {
+            self.slots[index].is_stage = is_stage;
+        }
+    }
+
     pub(crate) fn remove_room(&mut self, room: RoomId) {
         let Some(followers) = self.rooms.remove(&room) else {
             return;
@@ -228,8 +234,9 @@ impl Egress {
                 feed.take(now, now_us, &burst, group);
             }
         }
-        let dropped = self.walk.push_burst(now, burst);
-        self.drops.add(DropReason::SendQueueFull, dropped);
+        let since = burst.came_at.unwrap_or(now);
+        self.walk.push_burst(since, burst);
+        self.make_room();
     }
 
     /// Packets of the layer will be missing: a hole that nobody could fill. So its slots go on

@@ -15,6 +15,8 @@ use crate::transmit::Path;
 pub(crate) struct Work {
     pub(crate) slot: usize,
     pub(crate) group: usize,
+    /// Where the group ends for this slot: before its end if the rest is shed.
+    pub(crate) end: u32,
 }
 
 pub(crate) struct Sender {

@@ -1,42 +1,122 @@
 //! What is left out when sending falls behind: by policy, never by chance.
 //!
-//! Bursts that waited too long are shed here, when their turn comes. Video goes first, in
-//! whole groups of packets, and its slots begin anew at a keyframe: a hole would be NACKed,
-//! and the answers would be more load. Audio goes only where it is of no use any more.
+//! Bursts that waited too long are shed here, when their turn comes, or when too many wait.
+//! Small pictures go first, then the one on stage, audio last. Of video whole frames: one that
+//! has begun goes out to its end, and the slot begins anew at a keyframe, since a hole would
+//! be NACKed, and the answers would be more load.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Egress;
+use super::slot::Slot;
 use crate::command::MediaKind;
 use crate::drop::DropReason;
-use crate::handover::Group;
-use crate::limits::{AUDIO_LATE, VIDEO_LATE};
+use crate::handover::{Burst, Group, LayerKey};
+use crate::limits::{AUDIO_LATE, PENDING_PACKETS, STAGE_LATE, VIDEO_LATE};
+
+impl Slot {
+    /// What has waited so long is of less use to it than to be in time again.
+    pub(super) fn late_after(&self) -> Duration {
+        match (self.is_audio(), self.is_stage) {
+            (true, _) => AUDIO_LATE,
+            (false, true) => STAGE_LATE,
+            (false, false) => VIDEO_LATE,
+        }
+    }
+
+    fn shed_reason(&self) -> DropReason {
+        match (self.is_audio(), self.is_stage) {
+            (true, _) => DropReason::AudioShed,
+            (false, true) => DropReason::StageShed,
+            (false, false) => DropReason::VideoShed,
+        }
+    }
+
+    /// Where in the group the frame ends that the slot has been sent the begin of.
+    pub(super) fn end_of_begun(&self, burst: &Burst, group: &Group) -> u32 {
+        let packets = group.packets.start as usize..group.packets.end as usize;
+        let is_begun = self.current == Some(group.layer) && !self.is_audio();
+        let timestamp = self.begun.filter(|_| is_begun);
+        let packets = burst.packets[packets].iter();
+        let begun = packets.take_while(|packet| Some(packet.timestamp) == timestamp);
+        group.packets.start + begun.count() as u32
+    }
+}
 
 impl Egress {
-    /// True: the group does not go out any more.
-    pub(super) fn shed(&mut self, waited: Duration, group: &Group) -> bool {
-        if waited < VIDEO_LATE.min(AUDIO_LATE) {
-            return false;
+    /// How long the oldest burst has waited, as a share of what video may.
+    pub(crate) fn lateness(&self, now: Instant) -> f64 {
+        self.walk.oldest().map_or(0.0, |since| {
+            let waited = now.saturating_duration_since(since);
+            waited.as_secs_f64() / VIDEO_LATE.as_secs_f64()
+        })
+    }
+
+    /// Those that the plan has left out begin anew.
+    pub(super) fn shed(&mut self, burst: &Burst) {
+        let mut shed = std::mem::take(&mut self.walk.shed);
+        for (slot, group) in shed.drain(..) {
+            let group = &burst.groups[group];
+            if self.slots[slot].current == Some(group.layer) {
+                self.leave_out(slot, group.packets.len() as u64);
+            }
         }
-        let Some(feed) = self.feeds.get(&group.layer) else {
-            return false;
-        };
-        let (late, reason) = match feed.description.kind {
-            MediaKind::Video => (VIDEO_LATE, DropReason::VideoShed),
-            MediaKind::Audio => (AUDIO_LATE, DropReason::AudioShed),
-        };
-        if waited < late {
-            return false;
+        self.walk.shed = shed;
+    }
+
+    pub(super) fn leave_out(&mut self, slot: usize, packets: u64) {
+        let held = &mut self.slots[slot];
+        held.begun = None;
+        self.drops.add(held.shed_reason(), packets);
+        self.set_current(slot, None);
+        self.choose(slot);
+    }
+
+    /// Where more waits than may, the oldest bursts are left with their audio alone, and then
+    /// with nothing.
+    pub(super) fn make_room(&mut self) {
+        while self.walk.pending_packets > PENDING_PACKETS && self.walk.bursts.len() > 1 {
+            let at = self.walk.stripped;
+            if at + 1 < self.walk.bursts.len() {
+                self.strip(at);
+            } else if let Some((_, oldest)) = self.walk.next_burst() {
+                self.forget(&oldest, |_| true);
+            }
         }
-        let slots = feed.slots.as_slice().iter().copied();
-        let shown = slots.filter(|&slot| self.slots[slot].current == Some(group.layer));
-        let shown: Vec<usize> = shown.collect();
-        let packets = group.packets.len() * shown.len();
-        self.drops.add(reason, packets as u64);
-        for slot in shown {
-            self.set_current(slot, None);
-            self.choose(slot);
+    }
+
+    fn strip(&mut self, at: usize) {
+        let burst = self.walk.bursts[at].1.clone();
+        let audio = burst.only(|layer| self.is_audio(layer));
+        self.walk.pending_packets -= burst.packets.len();
+        if let Some(audio) = audio {
+            self.walk.pending_packets += audio.packets.len();
+            self.walk.bursts[at].1 = audio;
+            self.walk.stripped += 1;
+        } else {
+            self.walk.bursts.remove(at);
         }
-        true
+        self.forget(&burst, |is_audio| !is_audio);
+    }
+
+    fn forget(&mut self, burst: &Burst, is_forgotten: impl Fn(bool) -> bool) {
+        for group in &burst.groups {
+            if !is_forgotten(self.is_audio(group.layer)) {
+                continue;
+            }
+            let Some(feed) = self.feeds.get(&group.layer) else {
+                continue;
+            };
+            for slot in feed.slots.as_slice().to_vec() {
+                if self.slots[slot].current == Some(group.layer) {
+                    self.leave_out(slot, group.packets.len() as u64);
+                }
+            }
+        }
+    }
+
+    fn is_audio(&self, layer: LayerKey) -> bool {
+        let feed = self.feeds.get(&layer);
+        feed.is_some_and(|feed| feed.description.kind == MediaKind::Audio)
     }
 }

@@ -22,6 +22,10 @@ pub(crate) struct Slot {
     /// What the last event said.
     pub(crate) told: Option<SourceId>,
     pub(crate) told_undecodable: Option<LayerKey>,
+    /// Shows what the subscriber looks at.
+    pub(crate) is_stage: bool,
+    /// The publisher's timestamp of a frame that has been sent in part.
+    pub(crate) begun: Option<u32>,
     /// Is sent packets as they arrive, not frame by frame.
     pub(crate) takes_arrivals: bool,
     pub(crate) rewrite: Rewrite,
@@ -63,6 +67,8 @@ impl Slot {
             wanted: None,
             told: None,
             told_undecodable: None,
+            is_stage: false,
+            begun: None,
             takes_arrivals: false,
             rewrite: Rewrite::new(random),
             rtx_sequence: (random.rotate_left(17) & 0x7fff) as i64,

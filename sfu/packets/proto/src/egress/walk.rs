@@ -16,7 +16,7 @@ use crate::command::MediaKind;
 use crate::drop::DropReason;
 use crate::handover::{Burst, Packet, Up};
 use crate::ids::{SlotId, TransportId};
-use crate::limits::{PENDING_CONTROL, PENDING_PACKETS};
+use crate::limits::{PENDING_CONTROL, VIDEO_LATE};
 use crate::rtp::FIXED_HEADER;
 use crate::transmit::{Transmit, TransmitBatch};
 
@@ -62,8 +62,12 @@ pub(super) struct Outgoing {
 pub(super) struct Walk {
     control: VecDeque<Control>,
     /// Since when each waits.
-    bursts: VecDeque<(Instant, Arc<Burst>)>,
-    pending_packets: usize,
+    pub(super) bursts: VecDeque<(Instant, Arc<Burst>)>,
+    pub(super) pending_packets: usize,
+    /// So many of the oldest have no video any more: see [`super::shed`].
+    pub(super) stripped: usize,
+    /// Slots that are not sent a group, and the group.
+    pub(super) shed: Vec<(usize, usize)>,
     /// The burst being walked, its subscribers, and the next of them.
     burst: Option<Arc<Burst>>,
     order: Vec<usize>,
@@ -82,25 +86,21 @@ impl Walk {
         has_room
     }
 
-    /// Packets of the oldest bursts that had to make room.
-    pub(super) fn push_burst(&mut self, now: Instant, burst: Arc<Burst>) -> u64 {
+    pub(super) fn push_burst(&mut self, since: Instant, burst: Arc<Burst>) {
         self.pending_packets += burst.packets.len();
-        self.bursts.push_back((now, burst));
-        let mut dropped = 0;
-        while self.pending_packets > PENDING_PACKETS && self.bursts.len() > 1 {
-            let Some((_, oldest)) = self.bursts.pop_front() else {
-                break;
-            };
-            self.pending_packets -= oldest.packets.len();
-            dropped += oldest.packets.len() as u64;
-        }
-        dropped
+        self.bursts.push_back((since, burst));
     }
 
-    fn next_burst(&mut self) -> Option<(Instant, Arc<Burst>)> {
+    pub(super) fn next_burst(&mut self) -> Option<(Instant, Arc<Burst>)> {
         let (since, burst) = self.bursts.pop_front()?;
         self.pending_packets -= burst.packets.len();
+        self.stripped = self.stripped.saturating_sub(1);
         Some((since, burst))
+    }
+
+    /// Since when the oldest waits.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.bursts.front().map(|&(since, _)| since)
     }
 }
 
@@ -131,12 +131,10 @@ impl Egress {
         self.walk.blocks.begin(burst.packets.len());
         let waited = now.saturating_duration_since(since);
         for (group_index, group) in burst.groups.iter().enumerate() {
-            if self.shed(waited, group) {
-                continue;
-            }
             let Some(feed) = self.feeds.get(&group.layer) else {
                 continue;
             };
+            let kind = feed.description.kind;
             let mut is_paced = false;
             for &index in feed.slots.as_slice() {
                 let slot = &mut self.slots[index];
@@ -145,18 +143,28 @@ impl Egress {
                 if !slot.takes(&burst, group, sender.has_headroom) {
                     continue;
                 }
+                let mut end = group.packets.end;
+                if waited >= VIDEO_LATE && waited >= slot.late_after() {
+                    end = slot.end_of_begun(&burst, group);
+                    if end == group.packets.start {
+                        self.walk.shed.push((index, group_index));
+                        continue;
+                    }
+                }
                 if sender.work.is_empty() {
                     self.walk.order.push(slot.sender);
                 }
                 sender.work.push(Work {
                     slot: index,
                     group: group_index,
+                    end,
                 });
             }
-            if is_paced && feed.description.kind == MediaKind::Video {
+            if is_paced && kind == MediaKind::Video {
                 self.up.push(Up::ArrivalsWanted(group.layer));
             }
         }
+        self.shed(&burst);
         self.walk.burst = Some(burst);
         true
     }
@@ -234,8 +242,13 @@ impl Egress {
             }
         }
         let now_us = self.clock.us(now);
-        for index in from..group.packets.end as usize {
+        for index in from..work.end as usize {
             self.gather_packet(now_us, work.slot, burst, index, outgoing);
+        }
+        let last = &burst.packets[work.end as usize - 1];
+        self.slots[work.slot].begun = (!last.marker).then_some(last.timestamp);
+        if work.end < group.packets.end {
+            self.leave_out(work.slot, u64::from(group.packets.end - work.end));
         }
     }
 

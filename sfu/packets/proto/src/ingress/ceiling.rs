@@ -3,7 +3,7 @@
 //! A leaky bucket: what comes fills it, half as much again as the ceiling runs out of it. A
 //! publisher that heeds feedback never fills it; at twice the ceiling it is full after two
 //! seconds. Then the publisher's video is dropped until the bucket is empty again, so that a
-//! picture does not come and go with every packet. Audio always passes.
+//! picture does not come and go with every packet. Audio has a bucket of its own.
 
 /// A keyframe of a large screen, above the second's worth that any ceiling leaves.
 const GRACE_BITS: u64 = 2_000_000;

@@ -23,7 +23,11 @@ impl Ingress {
         let len = srtp.unprotect_rtcp(data)?;
         self.receivers[receiver].packets += 1;
         self.receivers[receiver].bytes += len as u64;
+        let now_ms = self.clock.ms(now);
         for packet in rtcp::packets(&data[..len]) {
+            if !self.receivers[receiver].report_rate.has_left(now_ms) {
+                return Err(DropReason::TooManyReports);
+            }
             let packet = packet.map_err(|_| DropReason::RtcpMalformed)?;
             self.receive_report(now, receiver, packet);
         }
@@ -63,14 +67,16 @@ impl Ingress {
                 );
             }
             Packet::Pli { media_ssrc: ssrc } => {
-                self.pass(receiver, Report::KeyframeWanted { ssrc })
+                self.pass(receiver, Report::KeyframeWanted { ssrc });
             }
             Packet::Fir(ssrcs) => {
                 for ssrc in ssrcs.iter() {
                     self.pass(receiver, Report::KeyframeWanted { ssrc });
                 }
             }
-            Packet::Remb { bitrate_bps } => self.pass(receiver, Report::Estimate { bitrate_bps }),
+            Packet::Remb { bitrate_bps } => {
+                self.pass(receiver, Report::Estimate { bitrate_bps });
+            }
             Packet::TransportFeedback(_) | Packet::Other => {}
         }
     }
@@ -109,6 +115,7 @@ impl Ingress {
     }
 
     fn pass(&mut self, receiver: usize, report: Report) {
+        self.receivers[receiver].report_rate.spend();
         let transport = self.receivers[receiver].id;
         self.down.push(Down::Reported { transport, report });
     }

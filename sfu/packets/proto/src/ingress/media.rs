@@ -6,9 +6,10 @@ use super::nack::Arrival;
 use super::source::Meaning;
 use super::{Ingress, Layer};
 use crate::codecs::{self, PayloadInfo};
-use crate::command::Extension;
+use crate::command::{Extension, MediaKind};
 use crate::drop::DropReason;
 use crate::handover::Packet;
+use crate::limits::PACKET_BYTES;
 use crate::rtp::{Elements, Header, extend_sequence, split_rtx, strip_padding};
 
 /// What goes on to the subscribers, in the order in which it is written.
@@ -89,8 +90,11 @@ impl Ingress {
         if receiver.has_remb {
             receiver.bandwidth.received(now, ms, packet.len());
         }
-        if receiver.ceiling.received(ms, packet.len()) {
-            self.shut_videos(index);
+        if receiver
+            .ceiling
+            .received(ms, packet.len().max(PACKET_BYTES))
+        {
+            self.shut(index, MediaKind::Video);
         }
         let receiver = &mut self.receivers[index];
         if !receiver.has_transport_feedback {
@@ -168,7 +172,7 @@ impl Ingress {
             return Err(DropReason::PayloadMalformed);
         };
         let is_keyframe = self.note_payload(now, index, &arrived, &info);
-        if self.is_over_ceiling(source) {
+        if self.is_over_ceiling(now, source, arrived.packet.len()) {
             return Err(DropReason::OverBitrate);
         }
         self.activate(index);
@@ -179,9 +183,21 @@ impl Ingress {
         self.draft_packet(index, &arrived, &info, is_keyframe)
     }
 
-    fn is_over_ceiling(&self, source: usize) -> bool {
+    /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
+    fn is_over_ceiling(&mut self, now: Instant, source: usize, bytes: usize) -> bool {
+        let ms = self.clock.ms(now);
         let source = &self.sources[source];
-        source.is_video() && self.receivers[source.receiver].ceiling.is_exceeded()
+        let index = source.receiver;
+        let receiver = &mut self.receivers[index];
+        if source.is_video() {
+            return receiver.ceiling.is_exceeded();
+        }
+        let is_shut = receiver.audio_ceiling.received(ms, bytes);
+        let is_exceeded = receiver.audio_ceiling.is_exceeded();
+        if is_shut {
+            self.shut(index, MediaKind::Audio);
+        }
+        is_exceeded
     }
 
     /// Statistics, repair and duplicates.

@@ -20,6 +20,7 @@ mod nack;
 mod numbering;
 mod receiver;
 mod reception;
+mod report_rate;
 mod resolve;
 mod source;
 mod speakers;
@@ -206,11 +207,11 @@ impl Ingress {
     }
 
     /// The publisher has sent too much for too long: its pictures stop until it does not.
-    fn shut_videos(&mut self, receiver: usize) {
+    fn shut(&mut self, receiver: usize, kind: MediaKind) {
         let lines = self.receivers[receiver].lines.iter();
         let sources: Vec<usize> = lines.filter_map(|line| line.source).collect();
         for source in sources {
-            if self.sources[source].is_video() {
+            if self.sources[source].kind == kind {
                 self.end_layers(source);
             }
         }
@@ -325,14 +326,14 @@ impl Ingress {
                 }
             }
         }
-        self.pass_arrivals(&mut draft);
+        self.pass_arrivals(now, &mut draft);
         draft.clear();
         self.draft = draft;
         self.release(now);
     }
 
     /// What viewers without headroom watch goes down at once.
-    fn pass_arrivals(&mut self, draft: &mut Burst) {
+    fn pass_arrivals(&mut self, now: Instant, draft: &mut Burst) {
         let layers = &self.layers;
         draft.packets.retain(|packet| {
             let layer = layers.get(packet.layer.index());
@@ -341,6 +342,7 @@ impl Ingress {
         if !draft.packets.is_empty() {
             let mut burst = std::mem::take(draft);
             burst.is_arrivals = true;
+            burst.came_at = Some(now);
             self.down.push(Down::Burst(burst.seal()));
         }
     }
@@ -348,7 +350,8 @@ impl Ingress {
     /// Hands down what has waited long enough, and what is complete.
     fn release(&mut self, now: Instant) {
         self.holds.expire(now, &mut self.layers);
-        if let Some(burst) = self.holds.release(now, &mut self.layers) {
+        if let Some(mut burst) = self.holds.release(now, &mut self.layers) {
+            burst.came_at = Some(now);
             self.down.push(Down::Burst(Arc::new(burst)));
         }
     }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use super::arrivals::Arrivals;
 use super::bandwidth::Bandwidth;
 use super::ceiling::Ceiling;
+use super::report_rate::ReportRate;
 use crate::command::SrtpKeys;
 use crate::ids::TransportId;
-use crate::limits::{DEFAULT_ROUND_TRIP, SSRCS_PER_TRANSPORT};
+use crate::limits::{AUDIO_BITRATE, DEFAULT_ROUND_TRIP, SSRCS_PER_TRANSPORT};
 use crate::rtp::ExtensionMap;
 use crate::srtp::{SrtpError, SrtpReceiver};
 
@@ -48,6 +49,8 @@ pub(crate) struct Receiver {
     pub(crate) has_remb: bool,
     pub(crate) bandwidth: Bandwidth,
     pub(crate) ceiling: Ceiling,
+    pub(crate) audio_ceiling: Ceiling,
+    pub(crate) report_rate: ReportRate,
     pub(crate) dtls_waiting: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
@@ -77,6 +80,8 @@ impl Receiver {
             has_remb: false,
             bandwidth: Bandwidth::new(bandwidth_cap_bps),
             ceiling: Ceiling::new(ceiling_bps),
+            audio_ceiling: Ceiling::new(AUDIO_BITRATE),
+            report_rate: ReportRate::default(),
             dtls_waiting: 0,
             packets: 0,
             bytes: 0,

@@ -7,7 +7,7 @@ use super::replay::Streams;
 use super::{RTCP_ENCRYPTED, RTCP_HEADER, RTCP_TRAILER, RTP_HEADER, SrtpError, read_u16, read_u32};
 use crate::command::SrtpProfile;
 use crate::drop::DropReason;
-use crate::limits::SSRCS_PER_TRANSPORT;
+use crate::limits::{SRTCP_STREAMS, SSRCS_PER_TRANSPORT};
 
 /// A packet that authenticated: `packet[..len]` is plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,8 +17,6 @@ pub struct Unprotected {
     pub index: u64,
 }
 
-/// RTCP has a sender SSRC per receive m-line too (Firefox), and there may be 128 m-lines.
-const RTCP_SSRC_LIMIT: usize = 256;
 /// 1024 packets: one second of 10 Mbit/s, so that a late retransmission is no replay.
 const RTP_WINDOW_WORDS: usize = 16;
 const RTCP_WINDOW_WORDS: usize = 2;
@@ -38,7 +36,7 @@ impl SrtpReceiver {
             rtp: SessionKeys::rtp(profile, &master)?,
             rtcp: SessionKeys::rtcp(profile, &master)?,
             rtp_streams: Streams::new(SSRCS_PER_TRANSPORT),
-            rtcp_streams: Streams::new(RTCP_SSRC_LIMIT),
+            rtcp_streams: Streams::new(SRTCP_STREAMS),
         })
     }
 

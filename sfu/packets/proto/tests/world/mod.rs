@@ -59,12 +59,22 @@ impl World {
     }
 
     pub fn holding(seed: u64, hold: HoldConfig) -> Self {
+        Self::configured(seed, |config| config.hold = hold)
+    }
+
+    /// For tests that send a lot in no time.
+    pub fn without_ceiling() -> Self {
+        Self::configured(1, |config| config.publisher_bitrate_bps = 1 << 40)
+    }
+
+    fn configured(seed: u64, configure: impl FnOnce(&mut RouterConfig)) -> Self {
         let start = Instant::now();
-        let config = RouterConfig {
-            hold,
+        let mut config = RouterConfig {
+            hold: HoldConfig::NONE,
             shards: shards(),
             ..RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed)
         };
+        configure(&mut config);
         Self {
             router: Router::new(config),
             start,
