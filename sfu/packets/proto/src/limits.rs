@@ -79,7 +79,8 @@ pub(crate) const KEYFRAME_DISTANCE: Duration = Duration::from_millis(300);
 /// those who come meanwhile, so that ten seconds of a storm take ten, its burst counted in.
 pub(crate) const KEYFRAME_SHARED: Duration = Duration::from_millis(1300);
 
-/// RFC 8285 §4.1.2.2 of RFC 8843 practice: mid until the first report, or this many packets.
+/// RFC 8843 §15.2: the mid goes along until the first report shows that it came, or for this
+/// many packets.
 pub(crate) const MID_PACKETS: u32 = 100;
 
 /// Kernel's UDP_MAX_SEGMENTS was 64 until Linux 6.9.

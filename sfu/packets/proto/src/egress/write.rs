@@ -262,11 +262,12 @@ fn seal(sender: &Sender, arena: &mut Vec<u8>, start: usize, header_len: usize, s
     let sealed = sender
         .srtp
         .as_ref()
-        .map(|srtp| srtp.protect_rtp(arena, start, header_len, roc));
-    debug_assert!(
-        matches!(sealed, Some(Ok(()))),
-        "a whole header always protects"
-    );
+        .is_some_and(|srtp| srtp.protect_rtp(arena, start, header_len, roc).is_ok());
+    debug_assert!(sealed, "a whole header always protects");
+    if !sealed {
+        // Nobody shall read it, whatever went wrong; the receiver drops it as not authentic.
+        arena[start + header_len..].fill(0);
+    }
 }
 
 fn push_single(
