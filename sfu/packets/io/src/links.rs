@@ -19,6 +19,9 @@ use crate::limits::{RING_BACKLOG, RING_PACKETS, RING_VALUES, RING_WISHES};
 /// The part of the ring that only commands may use, an eighth: twenty people's joining.
 const RESERVED: usize = 8;
 
+/// Values that can wait for the next packet, and are as many before they ring by themselves.
+const UNRUNG: usize = 256;
+
 /// The receiving worker's end.
 pub(crate) struct Link {
     shard: usize,
@@ -31,8 +34,10 @@ pub(crate) struct Link {
     backlog: VecDeque<Handed>,
     missed: Missed,
     left_out: u64,
-    /// Something was put into the ring since the last ring of the bell.
+    /// Something was put into the ring since the last ring of the bell that cannot wait.
     has_news: bool,
+    /// What can, since then.
+    unrung: usize,
 }
 
 /// The other worker's end.
@@ -70,6 +75,7 @@ fn link_of(
         missed: Missed::default(),
         left_out: 0,
         has_news: false,
+        unrung: 0,
     };
     let inbox = Inbox {
         ring: inbox,
@@ -127,7 +133,12 @@ impl Link {
         let Some(ring) = &mut self.ring else {
             return;
         };
+        let can_wait = handed.can_wait();
         match ring.push(handed) {
+            Ok(()) if can_wait => {
+                self.unrung += 1;
+                self.has_news |= self.unrung >= UNRUNG;
+            }
             Ok(()) => self.has_news = true,
             Err(PushError::Full(handed)) => self.keep(handed),
         }
@@ -158,6 +169,7 @@ impl Link {
         }
         self.tell_missed();
         if std::mem::take(&mut self.has_news) {
+            self.unrung = 0;
             self.bell.ring();
         }
     }

@@ -26,6 +26,7 @@ const PROFILE: SrtpProfile = SrtpProfile::AeadAes128Gcm;
 struct Call {
     hub: Hub,
     shard: SendSide,
+    shard_bell: Arc<Doorbell>,
     inbox: Inbox,
     now: Instant,
     microphone: SrtpSender,
@@ -66,18 +67,21 @@ impl Call {
         let now = Instant::now();
         let config = RouterConfig {
             shards: 2,
+            first_takes: 0,
             ..RouterConfig::new(now, Duration::from_secs(1), 1)
         };
         let (receive, mut shards) = config.build();
         let shard = shards.pop().expect("two shards");
         let own = shards.pop().expect("two shards");
         let bell = || Arc::new(Doorbell::new().expect("a bell"));
-        let (link, inbox) = link_of(size, 1, bell(), bell());
+        let shard_bell = bell();
+        let (link, inbox) = link_of(size, 1, bell(), Arc::clone(&shard_bell));
         let remote = key(PUBLISHER, 1);
         let local = key(VIEWER, 0);
         let mut call = Self {
             hub: Hub::new(receive, own, vec![link]),
             shard,
+            shard_bell,
             inbox,
             now,
             microphone: SrtpSender::new(PROFILE, &remote.0, &remote.1).expect("a key"),
@@ -372,4 +376,42 @@ fn the_transports_of_a_dead_worker_go_to_others() {
     let joined = snapshot.transports.iter();
     let mut joined = joined.filter(|transport| transport.transport == TransportId(3));
     assert!(joined.next().is_some_and(|transport| transport.has_keys));
+}
+
+/// The viewer's report on what it was sent.
+fn report(call: &mut Call, index: u32) {
+    let remote = key(VIEWER, 1);
+    let mut reporter = SrtpSender::new(PROFILE, &remote.0, &remote.1).expect("a key");
+    // RFC 3550 §6.4.2: one block about SSRC 9.
+    let mut rtcp = vec![0x81, 201, 0, 7, 0, 0, 0, 5, 0, 0, 0, 9];
+    rtcp.resize(32, 0);
+    for _ in 0..index {
+        let mut skipped = rtcp.clone();
+        reporter.protect_rtcp(&mut skipped, 0).expect("protects");
+    }
+    reporter.protect_rtcp(&mut rtcp, 0).expect("protects");
+    call.receive(VIEWER, &mut rtcp);
+}
+
+#[test]
+fn statistics_wake_nobody_and_come_with_the_next_packet() {
+    let mut call = Call::new(1024);
+    call.speak();
+    call.serve();
+    call.shard_bell.lie_down();
+    for index in 0..10 {
+        report(&mut call, index);
+    }
+    assert!(!call.shard_bell.alarm.is_set());
+    call.speak();
+    assert!(call.shard_bell.alarm.is_set());
+    assert_eq!(call.serve().len(), 1);
+    assert!(call.inbox.is_empty());
+    // So many are worth a waking.
+    call.shard_bell.alarm.clear();
+    call.shard_bell.lie_down();
+    for index in 10..10 + UNRUNG as u32 {
+        report(&mut call, index);
+    }
+    assert!(call.shard_bell.alarm.is_set());
 }

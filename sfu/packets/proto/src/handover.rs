@@ -93,6 +93,18 @@ impl Handed {
         )
     }
 
+    /// Nobody needs to be woken for it: statistics, which are as good with the next packet.
+    pub fn can_wait(&self) -> bool {
+        matches!(
+            self.down,
+            Down::LayerClock { .. }
+                | Down::Reported {
+                    report: Report::Reception { .. } | Report::Estimate { .. },
+                    ..
+                }
+        )
+    }
+
     /// To each of its shards, the last of which gets the original.
     pub fn deal(self, mut give: impl FnMut(usize, Handed)) {
         let mut shards = self.to.iter();
@@ -318,7 +330,10 @@ pub(crate) struct LayerDescription {
 /// What a subscriber reports about one of its slots.
 #[derive(Clone, Debug)]
 pub(crate) enum Report {
-    Reception(crate::rtcp::ReportBlock),
+    Reception {
+        block: crate::rtcp::ReportBlock,
+        arrived: Instant,
+    },
     Lost {
         ssrc: u32,
         sequence_numbers: Vec<u16>,

@@ -19,7 +19,7 @@ use crate::ids::TransportId;
 use crate::ingress::Ingress;
 use crate::ingress::hold::HoldConfig;
 use crate::limits::REPLY_BYTES;
-use crate::placement::Placement;
+use crate::placement::{FIRST_TAKES, Placement};
 use crate::random::Random;
 use crate::send_side::SendSide;
 use crate::snapshot::{Snapshot, TransportSnapshot};
@@ -44,6 +44,8 @@ pub struct RouterConfig {
     /// Parts of the send side, each with subscribers of its own; 1 to 64.
     pub shards: usize,
 }
+    /// Video slots that the first of them takes before any other takes one.
+    pub first_takes: usize,
 
 impl RouterConfig {
     pub fn new(start: Instant, start_unix: Duration, seed: u64) -> Self {
@@ -57,6 +59,7 @@ impl RouterConfig {
             hold: HoldConfig::DEFAULT,
             shards: 1,
         }
+            first_takes: FIRST_TAKES,
     }
 
     /// Both sides of the packet path; the shards in their order.
@@ -72,7 +75,7 @@ impl RouterConfig {
                 random.next() as u32,
                 self.hold,
             ),
-            placement: Placement::new(self.shards),
+            placement: Placement::new(self.shards, self.first_takes),
             replies: TransmitBatch::default(),
             handed: Vec::new(),
             events: EventQueue::default(),

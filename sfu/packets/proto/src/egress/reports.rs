@@ -116,7 +116,7 @@ impl Egress {
             return;
         };
         match report {
-            Report::Reception(block) => self.take_block(now, sender, block),
+            Report::Reception { block, arrived } => self.take_block(arrived, sender, block),
             Report::Lost {
                 ssrc,
                 sequence_numbers,
@@ -140,7 +140,8 @@ impl Egress {
         }
     }
 
-    fn take_block(&mut self, now: Instant, sender: usize, block: ReportBlock) {
+    /// `arrived`: it may have waited on its way between the workers.
+    fn take_block(&mut self, arrived: Instant, sender: usize, block: ReportBlock) {
         let Some(slot) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
             return;
         };
@@ -154,7 +155,7 @@ impl Egress {
         if block.last_sender_report == 0 {
             return;
         }
-        let round_trip = ntp_middle(self.clock.ntp(now))
+        let round_trip = ntp_middle(self.clock.ntp(arrived))
             .wrapping_sub(block.last_sender_report)
             .wrapping_sub(block.delay_since);
         if round_trip >> 16 < LONGEST_ROUND_TRIP_S {

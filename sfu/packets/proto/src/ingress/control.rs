@@ -43,9 +43,9 @@ impl Ingress {
                 blocks,
             } => {
                 self.receive_sender_report(now, receiver, ssrc, ntp, rtp_timestamp);
-                self.pass_blocks(receiver, blocks);
+                self.pass_blocks(now, receiver, blocks);
             }
-            Packet::ReceiverReport { blocks } => self.pass_blocks(receiver, blocks),
+            Packet::ReceiverReport { blocks } => self.pass_blocks(now, receiver, blocks),
             Packet::Bye(ssrcs) => {
                 for ssrc in ssrcs.iter() {
                     if let Some(layer) = self.layer_of_ssrc(receiver, ssrc) {
@@ -108,9 +108,9 @@ impl Ingress {
         receiver.streams[receiver.stream(ssrc)?].layer
     }
 
-    fn pass_blocks(&mut self, receiver: usize, blocks: ReportBlocks<'_>) {
+    fn pass_blocks(&mut self, arrived: Instant, receiver: usize, blocks: ReportBlocks<'_>) {
         for block in blocks.iter() {
-            self.pass(receiver, Report::Reception(block));
+            self.pass(receiver, Report::Reception { block, arrived });
         }
     }
 

@@ -72,6 +72,7 @@ impl World {
         let mut config = RouterConfig {
             hold: HoldConfig::NONE,
             shards: shards(),
+            first_takes: 0,
             ..RouterConfig::new(start, Duration::from_secs(1_700_000_000), seed)
         };
         configure(&mut config);
@@ -770,9 +771,19 @@ pub struct Microphone {
 impl Microphone {
     /// 20 ms of audio at an RFC 6464 level (0 is loud); `None`: no level extension.
     pub fn packet(&mut self, level: Option<u8>) -> Sent {
+        self.packet_with(level, 8)
+    }
+
+    /// Without a level, with a payload of so many bytes, 8 or more.
+    pub fn packet_of(&mut self, size: usize) -> Sent {
+        self.packet_with(None, size)
+    }
+
+    fn packet_with(&mut self, level: Option<u8>, size: usize) -> Sent {
         let mut extensions = vec![(1, self.mid.clone().into_bytes())];
         extensions.extend(level.map(|level| (4, vec![level])));
-        let payload = [self.ssrc.to_be_bytes(), self.timestamp.to_be_bytes()].concat();
+        let mut payload = [self.ssrc.to_be_bytes(), self.timestamp.to_be_bytes()].concat();
+        payload.resize(size, 0xaa);
         let sent = Build {
             payload_type: OPUS,
             marker: false,
