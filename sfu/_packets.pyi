@@ -56,7 +56,8 @@ class Plane:
         event_capacity: int = 65536,
         publisher_bitrate_bps: int = 20_000_000,
         frame_hold_s: float = 0.014,
-        join_s: float = 0.0,
+        join_s: float = 0.003,
+        receive_tick_s: float = 0.001,
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
@@ -64,8 +65,9 @@ class Plane:
         subscribers are shared out among all ``workers``, 64 at most. ``publisher_bitrate_bps`` is what one
         publisher may send in all: it is told so, and the video of one that sends far more is dropped.
         ``frame_hold_s``: how long video waits at most for the end of its frame, so that it leaves in one
-        piece; 0 for not at all. ``join_s``: how long audio waits for whatever else leaves then. Neither
-        may exceed 1 s.
+        piece; 0 for not at all. ``join_s``: how long audio waits for whatever else leaves then, where
+        several speak. ``receive_tick_s``: while much comes, it is received at this distance, so that it
+        gathers. None of them may exceed 1 s.
         """
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...

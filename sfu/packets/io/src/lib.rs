@@ -21,6 +21,7 @@ mod links;
 mod linux;
 mod machine;
 mod orders;
+mod pace;
 mod plane;
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod portable;

@@ -180,6 +180,7 @@ fn config(addresses: &[&str]) -> PlaneConfig {
         event_capacity: 16,
         publisher_bitrate_bps: 20_000_000,
         hold: HoldConfig::DEFAULT,
+        receive_tick: PlaneConfig::RECEIVE_TICK,
     }
 }
 
@@ -554,6 +555,17 @@ fn stuck_plane() -> (Plane, Gate) {
     let plane = plane(&["127.0.0.1:0"], machine);
     plane.command(STICK).expect("taken");
     (plane, gate)
+}
+
+#[test]
+fn who_speaks_often_is_answered_by_the_clock_and_always() {
+    let plane = plane(&["127.0.0.1:0"], Echo::default());
+    let peer = peer("127.0.0.1:0");
+    for _ in 0..1_000 {
+        assert_echo_from("127.0.0.1", &plane, &peer);
+    }
+    assert!(plane.snapshot(PATIENCE).is_ok());
+    assert_eq!(plane.close(), Ok(()));
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
 use crate::orders::{Order, OrderReceiver, WorkerSnapshot};
 use crate::stress::Stress;
+use crate::pace::Pace;
 use crate::system::{self, Poller, Receiver, SocketWire};
 
 /// Receive calls a socket and turn: some hundred datagrams, or some thousand in trains.
@@ -53,6 +54,7 @@ pub(crate) struct Worker<M> {
     /// Of the worker that receives.
     receiver: Option<Receiver>,
     egresses: Vec<Egress<SocketWire>>,
+    pace: Pace,
     orders: OrderReceiver,
     events: EventSender,
     batch: TransmitBatch,
@@ -80,6 +82,7 @@ impl<M: Machine> Worker<M> {
             poller: Poller::new(&sockets, &orders.bell().alarm, is_receiving)?,
             receiver: is_receiving.then(Receiver::new),
             egresses: sockets
+            pace: Pace::new(Duration::ZERO, Instant::now()),
                 .iter()
                 .map(|bound| Egress::new(SocketWire::new(Arc::clone(bound))))
                 .collect(),
@@ -96,6 +99,14 @@ impl<M: Machine> Worker<M> {
     }
 
     /// With smaller buffers even a datagram can be too large.
+    /// While much comes it is received at this distance.
+    pub(crate) fn with_tick(self, tick: Duration) -> Self {
+        Self {
+            pace: Pace::new(tick, Instant::now()),
+            ..self
+        }
+    }
+
     #[cfg(all(test, target_os = "linux", not(feature = "portable")))]
     pub(crate) fn with_receiver(self, receiver: Receiver) -> Self {
         Self {
@@ -156,10 +167,10 @@ impl<M: Machine> Worker<M> {
             let bell = Arc::clone(self.orders.bell());
             bell.lie_down();
             let has_work = self.has_work();
-            let result = self.poller.wait(match has_work {
-                true => Some(Duration::ZERO),
-                false => patience,
-            });
+            let result = match has_work {
+                true => self.poller.wait(Some(Duration::ZERO)),
+                false => self.sleep(patience),
+            };
             bell.get_up();
             result?;
         }
@@ -177,6 +188,17 @@ impl<M: Machine> Worker<M> {
         let deadline = self.machine.poll_timeout();
         let patience = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         match self.has_events {
+    /// Until there is something to do, or it is time to look what has come.
+    fn sleep(&mut self, patience: Option<Duration>) -> io::Result<()> {
+        let Some(next_look) = self.pace.next_look() else {
+            return self.poller.wait(patience);
+        };
+        let rest = next_look.saturating_duration_since(Instant::now());
+        let rest = patience.map_or(rest, |patience| patience.min(rest));
+        self.poller.rest(rest)?;
+        self.poller.wait(Some(Duration::ZERO))
+    }
+
             true => Some(patience.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)),
             false => patience,
         }
@@ -232,19 +254,25 @@ impl<M: Machine> Worker<M> {
     fn receive(&mut self) {
         for index in 0..self.sockets.len() {
             if self.poller.is_readable(index) {
-                self.receive_from(index);
+                datagrams += self.receive_from(index);
             }
         }
     }
 
-    fn receive_from(&mut self, index: usize) {
+    /// How many datagrams.
+    fn receive_from(&mut self, index: usize) -> usize {
+        let mut datagrams = 0;
         let Self {
             machine,
             receiver,
             sockets,
             ..
+        self.pace.looked(Instant::now(), datagrams > 0);
         } = self;
-        let Some(receiver) = receiver else { return };
+        let mut count = 0;
+        let Some(receiver) = receiver else {
+            return count;
+        };
         for _ in 0..RECEIVES_A_TURN {
             let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
                 machine.handle_datagrams(Instant::now(), datagrams);
@@ -255,12 +283,13 @@ impl<M: Machine> Worker<M> {
                         machine.count_drops(DropReason::Truncated, receipt.truncated);
                     }
                     if receipt.is_last {
-                        return;
+                        return count;
+                count += datagrams.len();
                     }
                 }
                 // Nothing there, or the error of an earlier send: the poller tells when more
                 // comes.
-                Err(_) => return,
+                Err(_) => return count,
             }
         }
         self.is_behind = true;
@@ -273,6 +302,7 @@ impl<M: Machine> Worker<M> {
             has_more = self.machine.take_handed(Instant::now());
         }
         self.is_behind |= has_more;
+        count
     }
 
     fn note_lateness(&mut self, now: Instant) {

@@ -190,10 +190,19 @@ fn audio_waits_for_company_only_and_never_for_a_frame() {
     let mut microphone = scene.world.microphone(2, &speaker, 2222, None);
     scene.world.audio_slot(2, &scene.viewer, None);
     scene.world.show(2, 2);
+    let second = scene.world.peer();
+    let mut second_microphone = scene.world.microphone(3, &second, 3333, None);
+    scene.world.audio_slot(3, &scene.viewer, None);
+    scene.world.show(3, 3);
     let frame = scene.camera.frame(false, &[1000; 4]);
     scene.send(&frame[..2]);
+    // Nobody else has spoken lately.
     let word = microphone.packet(None);
     scene.world.send(&speaker, &[word]);
+    assert_eq!(scene.got(), 1);
+    scene.world.advance(Duration::from_micros(500));
+    let word = second_microphone.packet(None);
+    scene.world.send(&second, &[word]);
     scene.world.advance(Duration::from_micros(1_999));
     assert_eq!(scene.got(), 0);
     scene.world.advance(Duration::from_micros(1));
@@ -201,9 +210,14 @@ fn audio_waits_for_company_only_and_never_for_a_frame() {
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].header.payload_type, OPUS);
     // A frame that ends takes along whatever waits.
-    let word = microphone.packet(None);
-    scene.world.send(&speaker, &[word]);
-    assert_eq!(scene.got(), 0);
+    for (peer, voice) in [
+        (&speaker, &mut microphone),
+        (&second, &mut second_microphone),
+    ] {
+        let word = voice.packet(None);
+        scene.world.send(peer, &[word]);
+    }
+    assert_eq!(scene.got(), 1, "the first of them found nobody");
     scene.send(&frame[2..]);
     assert_eq!(scene.got(), 5);
 }

@@ -5,6 +5,7 @@
 
 mod world;
 
+use sfu_proto::command::Command;
 use sfu_proto::rtp::Header;
 use world::*;
 
@@ -71,7 +72,7 @@ fn a_publishers_own_padding_is_taken_off() {
 }
 
 #[test]
-fn audio_is_never_padded_and_joins_only_where_sizes_are_equal() {
+fn voices_of_one_size_leave_in_one_run() {
     let mut world = World::new();
     let mut subscriber = world.peer();
     let speakers: Vec<_> = (0..4).map(|_| world.peer()).collect();
@@ -100,6 +101,59 @@ fn audio_is_never_padded_and_joins_only_where_sizes_are_equal() {
         }
         world.advance_ms(20);
         world.receive(&mut subscriber);
+    }
+}
+
+/// Sizes of one run's packets without and with headroom, of four voices and two pictures that
+/// come at once.
+#[test]
+fn voices_and_pictures_of_several_leave_in_a_run_of_each_kind() {
+    for has_headroom in [true, false] {
+        let mut world = World::new();
+        let mut subscriber = world.peer();
+        let transport = subscriber.id;
+        world.command(Command::SetHeadroom {
+            transport,
+            has_headroom,
+        });
+        let speakers: Vec<_> = (0..4).map(|_| world.peer()).collect();
+        let (mut microphones, mut cameras) = (Vec::new(), Vec::new());
+        for (peer, id) in speakers.iter().zip(1..) {
+            microphones.push(world.microphone(id, peer, id as u32 * 1000, None));
+            world.audio_slot(id, &subscriber, None);
+            world.show(id, id);
+        }
+        for (peer, id) in speakers[..2].iter().zip(11..) {
+            cameras.push(world.camera(id, peer, id as u32 * 1000));
+            world.video_slot(id, &subscriber);
+            world.show(id, id);
+        }
+        for round in 0..150 {
+            world.runs.clear();
+            let mut burst = Vec::new();
+            for (index, (peer, microphone)) in speakers.iter().zip(&mut microphones).enumerate() {
+                if let Some(camera) = cameras.get_mut(index) {
+                    let frame = camera.frame(round == 0, &[600 + index * 12]);
+                    burst.push((peer.path, peer.protect(&frame[0].packet, frame[0].index)));
+                }
+                let sent = microphone.packet_of(60 + index * 5);
+                burst.push((peer.path, peer.protect(&sent.packet, sent.index)));
+            }
+            world.deliver_all(burst);
+            let got = world.receive_rtp(&mut subscriber);
+            assert_eq!(got.len(), 6);
+            if round >= 100 {
+                // Without padding a voice joins only as a run's last.
+                let voices: &[usize] = if has_headroom { &[4] } else { &[2, 2] };
+                assert_eq!(world.runs, [voices, &[2]].concat());
+            }
+            let is_padded = |rtp: &&Rtp| rtp.header.has_padding;
+            let voices = got.iter().filter(|rtp| rtp.header.payload_type == OPUS);
+            let padded = voices.filter(is_padded).count();
+            assert!(has_headroom || padded == 0);
+            world.advance_ms(20);
+            world.receive(&mut subscriber);
+        }
     }
 }
 

@@ -30,9 +30,10 @@ impl Plane {
         publisher_bitrate_bps=Number(20_000_000),
         frame_hold_s=HoldConfig::DEFAULT.frame.as_secs_f64(),
         join_s=HoldConfig::DEFAULT.join.as_secs_f64(),
+        receive_tick_s=PlaneConfig::RECEIVE_TICK.as_secs_f64(),
     ))]
     #[pyo3(text_signature = "(bind, *, workers=1, event_capacity=65536, \
-        publisher_bitrate_bps=20000000, frame_hold_s=0.014, join_s=0.0)")]
+        publisher_bitrate_bps=20000000, frame_hold_s=0.014, join_s=0.003, receive_tick_s=0.001)")]
     fn new(
         py: Python<'_>,
         bind: Vec<(String, Number<u16>)>,
@@ -41,6 +42,7 @@ impl Plane {
         publisher_bitrate_bps: Number<u64>,
         frame_hold_s: f64,
         join_s: f64,
+        receive_tick_s: f64,
     ) -> PyResult<Self> {
         let addresses = bind
             .iter()
@@ -54,6 +56,7 @@ impl Plane {
                 frame: wait(frame_hold_s, "frame_hold_s")?,
                 join: wait(join_s, "join_s")?,
             },
+            receive_tick: wait(receive_tick_s, "receive_tick_s")?,
         };
         match py.detach(|| sfu_io::Plane::bind(&config)) {
             Ok(plane) => Ok(Self(plane)),

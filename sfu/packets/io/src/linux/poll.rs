@@ -18,6 +18,8 @@ const EVENTS: usize = 65;
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: Epoll,
+    /// Of the wake alone.
+    resting: Epoll,
     sockets: Vec<RawFd>,
     /// Whether sockets are watched for what comes; if not, only while they are full.
     is_receiving: bool,
@@ -36,6 +38,7 @@ impl Poller {
     ) -> io::Result<Self> {
         let poller = Self {
             epoll: Epoll::new()?,
+            resting: Epoll::new()?,
             sockets: sockets
                 .iter()
                 .map(|bound| bound.socket.as_raw_fd())
@@ -47,6 +50,7 @@ impl Poller {
             is_woken: false,
         };
         poller.epoll.add(wake.fd(), WAKE, libc::EPOLLIN)?;
+        poller.resting.add(wake.fd(), WAKE, libc::EPOLLIN)?;
         let received = poller.sockets.iter().filter(|_| is_receiving);
         for (index, &socket) in received.enumerate() {
             poller.epoll.add(socket, index as u64, libc::EPOLLIN)?;
@@ -62,6 +66,14 @@ impl Poller {
         for event in &events[..count] {
             self.note(event.u64, event.events as libc::c_int);
         }
+        Ok(())
+    }
+
+    /// Sleeps so long, whatever comes; only the wake ends it.
+    pub(crate) fn rest(&mut self, time: Duration) -> io::Result<()> {
+        (self.readable, self.writable) = (0, 0);
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; 1];
+        self.is_woken = self.resting.wait(&mut events, Some(time))? > 0;
         Ok(())
     }
 
@@ -112,6 +124,7 @@ impl Poller {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket;
+    use std::time::Instant;
 
     use super::*;
     use crate::bind::bind_all;
@@ -140,6 +153,22 @@ mod tests {
             assert!(poller.is_writable(0));
             poller.watch_writable(0, false).expect("watch");
         }
+    }
+
+    #[test]
+    fn a_rest_is_ended_by_the_wake_and_not_by_datagrams() {
+        let (mut poller, sockets, wake) = poller();
+        let peer = UdpSocket::bind("127.0.0.1:0").expect("bind");
+        peer.send_to(b"x", sockets[0].local).expect("send");
+        let (start, time) = (Instant::now(), Duration::from_millis(5));
+        poller.rest(time).expect("rest");
+        assert!(start.elapsed() >= time);
+        assert!(!poller.is_woken() && !poller.is_readable(0));
+        wake.notify();
+        poller.rest(Duration::from_secs(600)).expect("rest");
+        assert!(poller.is_woken());
+        poller.wait(Some(Duration::ZERO)).expect("wait");
+        assert!(poller.is_readable(0));
     }
 
     #[test]

@@ -148,6 +148,11 @@ impl Poller {
     }
 
     pub(crate) fn is_readable(&self, socket: usize) -> bool {
+    /// It looks by the clock in any case.
+    pub(crate) fn rest(&mut self, time: Duration) -> io::Result<()> {
+        self.wait(Some(time))
+    }
+
         self.readable & (1 << socket) != 0
     }
 

@@ -3,6 +3,7 @@
 //! The walk fills an arena that stays in the cache and stops when it is full; a cursor
 //! remembers the next subscriber. Control packets go before media: they are few and small.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
@@ -73,6 +74,8 @@ pub(super) struct Walk {
     order: Vec<usize>,
     cursor: usize,
     pub(super) blocks: Blocks,
+    /// Groups of the burst in the order in which they are sent.
+    turns: Vec<usize>,
     outgoing: Vec<Outgoing>,
 }
 
@@ -130,7 +133,10 @@ impl Egress {
         self.walk.cursor = 0;
         self.walk.blocks.begin(burst.packets.len());
         let waited = now.saturating_duration_since(since);
-        for (group_index, group) in burst.groups.iter().enumerate() {
+        let mut turns = std::mem::take(&mut self.walk.turns);
+        self.take_turns(&burst, &mut turns);
+        for &group_index in &turns {
+            let group = &burst.groups[group_index];
             let Some(feed) = self.feeds.get(&group.layer) else {
                 continue;
             };
@@ -166,10 +172,28 @@ impl Egress {
         }
         self.shed(&burst);
         self.walk.burst = Some(burst);
+        self.walk.turns = turns;
         true
     }
 
     /// True: the arena is full before the last subscriber.
+    /// Voices before pictures, each from large to small: what one subscriber gets of several
+    /// sources then makes the longest runs, since a run ends with a smaller packet.
+    fn take_turns(&self, burst: &Burst, turns: &mut Vec<usize>) {
+        turns.clear();
+        turns.extend(0..burst.groups.len());
+        if turns.len() < 2 {
+            return;
+        }
+        turns.sort_by_cached_key(|&index| {
+            let group = &burst.groups[index];
+            let feed = self.feeds.get(&group.layer);
+            let is_video = feed.is_some_and(|feed| feed.description.kind == MediaKind::Video);
+            let first = &burst.packets[group.packets.start as usize];
+            (is_video, Reverse(first.payload.len()))
+        });
+    }
+
     fn walk_on(&mut self, now: Instant, out: &mut TransmitBatch) -> bool {
         let Some(burst) = self.walk.burst.take() else {
             return false;
@@ -303,7 +327,8 @@ impl Egress {
             block,
             piece: Piece {
                 size: FIXED_HEADER + usize::from(block.len) + payload,
-                can_pad: !slot.is_audio() && !is_plain,
+                // A voice grows by a tenth: not where the way is narrow.
+                can_pad: !is_plain && (!slot.is_audio() || sender.has_headroom),
                 class: slot.dscp(),
             },
         });

@@ -27,10 +27,11 @@ impl HoldConfig {
         join: Duration::ZERO,
     };
 
-    /// A frame that is paced over 40 % of 33 ms ends after 13.3 ms; nothing waits 15 ms.
+    /// A frame that is paced over 40 % of 33 ms ends after 13.3 ms; nothing waits 15 ms. Eight
+    /// voices at 50 packets a second are 2.5 ms apart.
     pub const DEFAULT: Self = Self {
         frame: Duration::from_millis(14),
-        join: Duration::ZERO,
+        join: Duration::from_millis(3),
     };
 }
 
@@ -99,6 +100,7 @@ pub(crate) struct Holds {
     ready_at: Option<Instant>,
     /// Of frames that have begun, in order; those that ended earlier are skipped.
     deadlines: VecDeque<(Instant, LayerKey)>,
+    last_voice: Option<(Instant, LayerKey)>,
 }
 
 impl Holds {
@@ -108,12 +110,26 @@ impl Holds {
             ready: Burst::default(),
             ready_at: None,
             deadlines: VecDeque::new(),
+            last_voice: None,
         }
     }
 
     pub(crate) fn take_audio(&mut self, now: Instant, draft: &Burst, packet: &Packet) {
         self.ready.push(draft, packet);
-        self.be_ready(now + self.config.join);
+        let wait = match self.expects_company(now, packet.layer) {
+            true => self.config.join,
+            false => Duration::ZERO,
+        };
+        self.be_ready(now + wait);
+    }
+
+    /// Where several speak their packets come closer together than they may wait. Who speaks
+    /// alone would wait for nothing.
+    fn expects_company(&mut self, now: Instant, layer: LayerKey) -> bool {
+        let last = self.last_voice.replace((now, layer));
+        last.is_some_and(|(at, other)| {
+            other != layer && now.saturating_duration_since(at) < self.config.join
+        })
     }
 
     pub(crate) fn take_video(
