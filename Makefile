@@ -109,11 +109,12 @@ lint: build .venv/.development ## Check form, types and import direction in all 
 	$(CARGO) fmt --all --check --manifest-path $(MANIFEST)
 	$(CARGO) fmt --check --manifest-path $(PEERS_MANIFEST)
 	$(CARGO) clippy --quiet --locked --workspace --all-targets --manifest-path $(MANIFEST) -- -D warnings
+	$(CARGO) clippy --quiet --locked --package sfu-packets --features stages --manifest-path $(MANIFEST) -- -D warnings
 	$(CARGO) clippy --quiet --locked --all-targets --manifest-path $(PEERS_MANIFEST) -- -D warnings
 	cd client && npx biome ci --colors=off . && npx tsc --noEmit
 
 .PHONY: bench
-bench: build .venv/.development ## Measure the cost of forwarding and print it
+bench: build .venv/.development ## Measure the cost of forwarding, stage by stage, beside the least that it can be
 	$(CARGO) bench --quiet --locked --workspace --benches --manifest-path $(MANIFEST)
 	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
 	$(BIN)/python -m tests.bench.floor

@@ -2,9 +2,9 @@
 //! and handing them to the kernel in the best way that it has. Nothing is received, planned,
 //! rewritten, counted or kept.
 //!
-//!     floor SUBSCRIBERS SECONDS
+//!     floor SUBSCRIBERS SECONDS PACKETS PAYLOAD FRAMES
 //!
-//! Frames of nine packets, 30 a second, as `load` publishes them; the receiving sockets stand
+//! Frames of so many packets, so many frames a second, as `load` publishes them; the receiving sockets stand
 //! in a second process that drains them without offload, again as in `load`. Prints a line of
 //! JSON: nanoseconds of this thread's CPU a packet, for protecting alone and for protecting
 //! and sending in each way.
@@ -33,15 +33,25 @@ mod linux {
     use sfu_proto::command::SrtpProfile;
     use sfu_proto::srtp::SrtpSender;
 
-    const FRAME_INTERVAL: Duration = Duration::from_nanos(33_333_333);
-    const PACKETS: usize = 9;
     /// Fixed header and three extensions, which stay clear, as `load` and the server write them.
     const HEADER: usize = 28;
-    const PAYLOAD: usize = 1133;
     const TAG: usize = 16;
-    const DATAGRAM: usize = HEADER + PAYLOAD + TAG;
     /// Messages a call, as in the server.
     const MESSAGES: usize = 64;
+
+    /// What is sent.
+    #[derive(Clone, Copy)]
+    struct Shape {
+        packets: usize,
+        payload: usize,
+        frames_a_second: usize,
+    }
+
+    impl Shape {
+        fn datagram(self) -> usize {
+            HEADER + self.payload + TAG
+        }
+    }
 
     #[derive(Clone, Copy)]
     enum Way {
@@ -59,8 +69,15 @@ mod linux {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         match &arguments[..] {
             [word, count] if word == "sink" => sink(number(count)?),
-            [subscribers, seconds] => measure(number(subscribers)?, number(seconds)?),
-            _ => Err(invalid("floor SUBSCRIBERS SECONDS")),
+            [subscribers, seconds, packets, payload, frames] => {
+                let shape = Shape {
+                    packets: number(packets)?,
+                    payload: number(payload)?,
+                    frames_a_second: number(frames)?,
+                };
+                measure(shape, number(subscribers)?, number(seconds)?)
+            }
+            _ => Err(invalid("floor SUBSCRIBERS SECONDS PACKETS PAYLOAD FRAMES")),
         }
     }
 
@@ -97,27 +114,32 @@ mod linux {
         Ok(())
     }
 
-    fn measure(subscribers: usize, seconds: usize) -> io::Result<()> {
+    fn measure(shape: Shape, subscribers: usize, seconds: usize) -> io::Result<()> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["sink", &subscribers.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let result = run_all(&mut child, subscribers, seconds);
+        let result = run_all(&mut child, shape, subscribers, seconds);
         drop(child.stdin.take());
         child.wait()?;
         println!("{}", result?);
         Ok(())
     }
 
-    fn run_all(child: &mut Child, subscribers: usize, seconds: usize) -> io::Result<String> {
+    fn run_all(
+        child: &mut Child,
+        shape: Shape,
+        subscribers: usize,
+        seconds: usize,
+    ) -> io::Result<String> {
         let output = child.stdout.take().ok_or_else(|| invalid("no output"))?;
         let ports = BufReader::new(output).lines().take(subscribers);
         let addresses = ports
             .map(|port| Ok(address(port?.parse().map_err(invalid)?)))
             .collect::<io::Result<Vec<_>>>()?;
-        let mut floor = Floor::new(addresses)?;
-        let frames = seconds * 30;
+        let mut floor = Floor::new(shape, addresses)?;
+        let frames = seconds * shape.frames_a_second;
         let [protect, send, many, runs] = [Way::Nothing, Way::Send, Way::Many, Way::Runs]
             .map(|way| floor.nanoseconds(way, frames));
         Ok(format!(
@@ -141,17 +163,18 @@ mod linux {
     struct Control([u8; 24]);
 
     impl Control {
-        fn new() -> Self {
+        fn new(segment: usize) -> Self {
             let mut bytes = [0; 24];
             bytes[..8].copy_from_slice(&18usize.to_ne_bytes());
             bytes[8..12].copy_from_slice(&libc::SOL_UDP.to_ne_bytes());
             bytes[12..16].copy_from_slice(&libc::UDP_SEGMENT.to_ne_bytes());
-            bytes[16..18].copy_from_slice(&(DATAGRAM as u16).to_ne_bytes());
+            bytes[16..18].copy_from_slice(&(segment as u16).to_ne_bytes());
             Self(bytes)
         }
     }
 
     struct Floor {
+        shape: Shape,
         socket: UdpSocket,
         addresses: Vec<libc::sockaddr_in>,
         senders: Vec<SrtpSender>,
@@ -161,37 +184,39 @@ mod linux {
     }
 
     impl Floor {
-        fn new(addresses: Vec<libc::sockaddr_in>) -> io::Result<Self> {
+        fn new(shape: Shape, addresses: Vec<libc::sockaddr_in>) -> io::Result<Self> {
             let keys = (0..addresses.len()).map(|index| [index as u8; 16]);
             let senders = keys
                 .map(|key| SrtpSender::new(SrtpProfile::AeadAes128Gcm, &key, &key[..12]))
                 .collect::<Result<_, _>>()
                 .map_err(invalid)?;
             Ok(Self {
+                shape,
                 socket: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?,
                 addresses,
                 senders,
                 arena: Vec::new(),
-                control: Control::new(),
+                control: Control::new(shape.datagram()),
                 sequence: 0,
             })
         }
 
         fn nanoseconds(&mut self, way: Way, frames: usize) -> io::Result<f64> {
+            let interval = Duration::from_secs(1) / self.shape.frames_a_second as u32;
             let (start, began) = (Instant::now(), cpu_time());
             for frame in 0..frames as u32 {
-                let due = start + FRAME_INTERVAL * frame;
+                let due = start + interval * frame;
                 thread::sleep(due.saturating_duration_since(Instant::now()));
                 self.frame(way)?;
             }
-            let packets = frames * PACKETS * self.addresses.len();
+            let packets = frames * self.shape.packets * self.addresses.len();
             Ok((cpu_time() - began).as_nanos() as f64 / packets as f64)
         }
 
         /// As the server does it: packets protected into one arena, sent when enough are there.
         fn frame(&mut self, way: Way) -> io::Result<()> {
             let batch = match way {
-                Way::Many => MESSAGES / PACKETS,
+                Way::Many => MESSAGES.div_ceil(self.shape.packets),
                 _ => MESSAGES,
             };
             for first in (0..self.addresses.len()).step_by(batch) {
@@ -203,20 +228,20 @@ mod linux {
                 match way {
                     Way::Nothing => {}
                     Way::Send => self.send_each(first)?,
-                    Way::Many => self.send_messages(first, last, PACKETS)?,
+                    Way::Many => self.send_messages(first, last, self.shape.packets)?,
                     Way::Runs => self.send_messages(first, last, 1)?,
                 }
             }
-            self.sequence += PACKETS as u64;
+            self.sequence += self.shape.packets as u64;
             Ok(())
         }
 
         fn protect(&mut self, subscriber: usize) -> io::Result<()> {
-            for packet in 0..PACKETS as u64 {
+            for packet in 0..self.shape.packets as u64 {
                 let (start, number) = (self.arena.len(), self.sequence + packet);
                 self.arena.extend_from_slice(&[0x90, 96]);
                 self.arena.extend_from_slice(&(number as u16).to_be_bytes());
-                self.arena.resize(start + HEADER + PAYLOAD, 0x5a);
+                self.arena.resize(start + HEADER + self.shape.payload, 0x5a);
                 let roll_over = (number >> 16) as u32;
                 self.senders[subscriber]
                     .protect_rtp(&mut self.arena, start, HEADER, roll_over)
@@ -226,8 +251,8 @@ mod linux {
         }
 
         fn send_each(&self, first: usize) -> io::Result<()> {
-            for (index, datagram) in self.arena.chunks(DATAGRAM).enumerate() {
-                let address = &self.addresses[first + index / PACKETS];
+            for (index, datagram) in self.arena.chunks(self.shape.datagram()).enumerate() {
+                let address = &self.addresses[first + index / self.shape.packets];
                 // SAFETY: the kernel reads a datagram and an address of ours, with their lengths.
                 let result = unsafe {
                     libc::sendto(
@@ -248,7 +273,7 @@ mod linux {
 
         /// `each` messages a subscriber: all its packets one by one, or one run of them.
         fn send_messages(&mut self, first: usize, last: usize, each: usize) -> io::Result<()> {
-            let size = PACKETS / each * DATAGRAM;
+            let size = self.shape.packets / each * self.shape.datagram();
             let mut slices: Vec<libc::iovec> = self
                 .arena
                 .chunks(size)
@@ -269,7 +294,7 @@ mod linux {
                     header.msg_hdr.msg_namelen = size_of::<libc::sockaddr_in>() as _;
                     header.msg_hdr.msg_iov = slice;
                     header.msg_hdr.msg_iovlen = 1;
-                    if each == 1 {
+                    if each < self.shape.packets {
                         let control = self.control.0.as_ptr();
                         header.msg_hdr.msg_control = control.cast_mut().cast();
                         header.msg_hdr.msg_controllen = self.control.0.len() as _;

@@ -26,6 +26,8 @@ mod plane;
 #[cfg(any(not(target_os = "linux"), feature = "portable"))]
 mod portable;
 mod shards;
+#[cfg(feature = "stages")]
+mod stages;
 mod stress;
 mod worker;
 
@@ -38,4 +40,6 @@ pub use bind::BindError;
 pub use plane::{
     CloseError, CommandError, DrainError, Plane, PlaneConfig, PlaneSnapshot, SnapshotError,
 };
+#[cfg(feature = "stages")]
+pub use stages::spent;
 pub use system::Fd;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use sfu_proto::drop::DropReason;
 use sfu_proto::snapshot::Snapshot;
+use sfu_proto::stages::{self, Stage};
 use sfu_proto::transmit::TransmitBatch;
 
 use crate::bind::BoundSocket;
@@ -19,8 +20,8 @@ use crate::egress::Egress;
 use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
 use crate::orders::{Order, OrderReceiver, WorkerSnapshot};
-use crate::stress::Stress;
 use crate::pace::Pace;
+use crate::stress::Stress;
 use crate::system::{self, Poller, Receiver, SocketWire};
 
 /// Receive calls a socket and turn: some hundred datagrams, or some thousand in trains.
@@ -53,8 +54,8 @@ pub(crate) struct Worker<M> {
     poller: Poller,
     /// Of the worker that receives.
     receiver: Option<Receiver>,
-    egresses: Vec<Egress<SocketWire>>,
     pace: Pace,
+    egresses: Vec<Egress<SocketWire>>,
     orders: OrderReceiver,
     events: EventSender,
     batch: TransmitBatch,
@@ -81,8 +82,8 @@ impl<M: Machine> Worker<M> {
             machine,
             poller: Poller::new(&sockets, &orders.bell().alarm, is_receiving)?,
             receiver: is_receiving.then(Receiver::new),
-            egresses: sockets
             pace: Pace::new(Duration::ZERO, Instant::now()),
+            egresses: sockets
                 .iter()
                 .map(|bound| Egress::new(SocketWire::new(Arc::clone(bound))))
                 .collect(),
@@ -98,7 +99,6 @@ impl<M: Machine> Worker<M> {
         })
     }
 
-    /// With smaller buffers even a datagram can be too large.
     /// While much comes it is received at this distance.
     pub(crate) fn with_tick(self, tick: Duration) -> Self {
         Self {
@@ -107,6 +107,7 @@ impl<M: Machine> Worker<M> {
         }
     }
 
+    /// With smaller buffers even a datagram can be too large.
     #[cfg(all(test, target_os = "linux", not(feature = "portable")))]
     pub(crate) fn with_receiver(self, receiver: Receiver) -> Self {
         Self {
@@ -118,6 +119,8 @@ impl<M: Machine> Worker<M> {
     /// Runs until told to stop. A panic or an error of the poller is told to the control side.
     pub(crate) fn run(mut self) {
         let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(feature = "stages")]
+            crate::stages::start();
             while self.turn()? {}
             io::Result::Ok(())
         }));
@@ -138,13 +141,18 @@ impl<M: Machine> Worker<M> {
 
     fn turn(&mut self) -> io::Result<bool> {
         self.stress.sleeps(Instant::now());
+        #[cfg(feature = "stages")]
+        crate::stages::waiting(|| self.wait())?;
+        #[cfg(not(feature = "stages"))]
         self.wait()?;
         self.stress.wakes(Instant::now());
         self.is_behind = false;
         let is_stopping = self.orders.is_stopping();
         self.obey(is_stopping)?;
         self.receive();
+        stages::enter(Stage::Plan);
         self.take_handed(is_stopping);
+        stages::enter(Stage::Rest);
         let now = Instant::now();
         if self
             .machine
@@ -180,14 +188,6 @@ impl<M: Machine> Worker<M> {
         Ok(())
     }
 
-    /// How long there is nothing to do unless something comes.
-    fn patience(&self) -> Option<Duration> {
-        if self.is_behind {
-            return Some(Duration::ZERO);
-        }
-        let deadline = self.machine.poll_timeout();
-        let patience = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match self.has_events {
     /// Until there is something to do, or it is time to look what has come.
     fn sleep(&mut self, patience: Option<Duration>) -> io::Result<()> {
         let Some(next_look) = self.pace.next_look() else {
@@ -199,6 +199,14 @@ impl<M: Machine> Worker<M> {
         self.poller.wait(Some(Duration::ZERO))
     }
 
+    /// How long there is nothing to do unless something comes.
+    fn patience(&self) -> Option<Duration> {
+        if self.is_behind {
+            return Some(Duration::ZERO);
+        }
+        let deadline = self.machine.poll_timeout();
+        let patience = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        match self.has_events {
             true => Some(patience.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN)),
             false => patience,
         }
@@ -252,29 +260,31 @@ impl<M: Machine> Worker<M> {
     }
 
     fn receive(&mut self) {
+        let mut datagrams = 0;
         for index in 0..self.sockets.len() {
             if self.poller.is_readable(index) {
                 datagrams += self.receive_from(index);
             }
         }
+        self.pace.looked(Instant::now(), datagrams > 0);
     }
 
     /// How many datagrams.
     fn receive_from(&mut self, index: usize) -> usize {
-        let mut datagrams = 0;
         let Self {
             machine,
             receiver,
             sockets,
             ..
-        self.pace.looked(Instant::now(), datagrams > 0);
         } = self;
         let mut count = 0;
         let Some(receiver) = receiver else {
             return count;
         };
         for _ in 0..RECEIVES_A_TURN {
+            stages::enter(Stage::Receive);
             let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
+                count += datagrams.len();
                 machine.handle_datagrams(Instant::now(), datagrams);
             });
             match receipt {
@@ -284,7 +294,6 @@ impl<M: Machine> Worker<M> {
                     }
                     if receipt.is_last {
                         return count;
-                count += datagrams.len();
                     }
                 }
                 // Nothing there, or the error of an earlier send: the poller tells when more
@@ -293,6 +302,7 @@ impl<M: Machine> Worker<M> {
             }
         }
         self.is_behind = true;
+        count
     }
 
     /// What other workers have handed over; all of it before the end.
@@ -302,7 +312,6 @@ impl<M: Machine> Worker<M> {
             has_more = self.machine.take_handed(Instant::now());
         }
         self.is_behind |= has_more;
-        count
     }
 
     fn note_lateness(&mut self, now: Instant) {
@@ -332,7 +341,9 @@ impl<M: Machine> Worker<M> {
             }
             batches += 1;
             self.batch.clear();
+            stages::enter(Stage::Plan);
             let has_more = self.machine.poll_transmits(now, &mut self.batch);
+            stages::enter(Stage::Send);
             for (index, egress) in self.egresses.iter_mut().enumerate() {
                 egress.send(now, &self.batch, index as u8);
             }
@@ -340,6 +351,7 @@ impl<M: Machine> Worker<M> {
                 break;
             }
         }
+        stages::enter(Stage::Rest);
         for (index, egress) in self.egresses.iter_mut().enumerate() {
             self.poller.watch_writable(index, egress.is_blocked())?;
             let losses = egress.take_losses();

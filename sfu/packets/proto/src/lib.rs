@@ -28,6 +28,7 @@ pub mod rtp;
 pub mod send_side;
 pub mod snapshot;
 pub mod srtp;
+pub mod stages;
 pub mod stun;
 mod timers;
 pub mod transmit;

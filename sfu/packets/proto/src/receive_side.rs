@@ -23,6 +23,7 @@ use crate::placement::{FIRST_TAKES, Placement};
 use crate::random::Random;
 use crate::send_side::SendSide;
 use crate::snapshot::{Snapshot, TransportSnapshot};
+use crate::stages::{self, Stage};
 use crate::transmit::{Datagram, Path, Sent, Transmit, TransmitBatch};
 
 /// What the packet path is told once, at its start.
@@ -43,9 +44,9 @@ pub struct RouterConfig {
     pub hold: HoldConfig,
     /// Parts of the send side, each with subscribers of its own; 1 to 64.
     pub shards: usize,
-}
     /// Video slots that the first of them takes before any other takes one.
     pub first_takes: usize,
+}
 
 impl RouterConfig {
     pub fn new(start: Instant, start_unix: Duration, seed: u64) -> Self {
@@ -58,8 +59,8 @@ impl RouterConfig {
             publisher_bitrate_bps: 20_000_000,
             hold: HoldConfig::DEFAULT,
             shards: 1,
-        }
             first_takes: FIRST_TAKES,
+        }
     }
 
     /// Both sides of the packet path; the shards in their order.
@@ -123,6 +124,7 @@ impl ReceiveSide {
                 self.drops.count(reason);
             }
         }
+        stages::enter(Stage::Plan);
         self.ingress.finish_burst(now);
         self.settle();
     }

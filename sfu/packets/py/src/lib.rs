@@ -9,6 +9,8 @@ mod events;
 mod names;
 mod plane;
 mod snapshot;
+#[cfg(feature = "stages")]
+mod stages;
 
 use pyo3::prelude::*;
 
@@ -33,6 +35,8 @@ mod _packets {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        #[cfg(feature = "stages")]
+        module.add_function(wrap_pyfunction!(crate::stages::stages, module)?)?;
         crate::aliases::add(module)
     }
 }

@@ -44,6 +44,11 @@ pub(crate) fn thread_cpu_time() -> Duration {
     Duration::ZERO
 }
 
+#[cfg(feature = "stages")]
+pub(crate) fn ticks() -> u64 {
+    crate::stages::nanoseconds()
+}
+
 /// Two sockets of the loopback: one is readable from a notification until it is cleared.
 #[derive(Debug)]
 pub(crate) struct Wake {
@@ -143,16 +148,16 @@ impl Poller {
         }
     }
 
-    pub(crate) fn is_woken(&self) -> bool {
-        self.is_woken
-    }
-
-    pub(crate) fn is_readable(&self, socket: usize) -> bool {
     /// It looks by the clock in any case.
     pub(crate) fn rest(&mut self, time: Duration) -> io::Result<()> {
         self.wait(Some(time))
     }
 
+    pub(crate) fn is_woken(&self) -> bool {
+        self.is_woken
+    }
+
+    pub(crate) fn is_readable(&self, socket: usize) -> bool {
         self.readable & (1 << socket) != 0
     }
 

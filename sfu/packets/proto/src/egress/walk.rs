@@ -19,6 +19,7 @@ use crate::handover::{Burst, Packet, Up};
 use crate::ids::{SlotId, TransportId};
 use crate::limits::{PENDING_CONTROL, VIDEO_LATE};
 use crate::rtp::FIXED_HEADER;
+use crate::stages::{self, Stage};
 use crate::transmit::{Transmit, TransmitBatch};
 
 /// What goes out beside bursts.
@@ -73,9 +74,9 @@ pub(super) struct Walk {
     burst: Option<Arc<Burst>>,
     order: Vec<usize>,
     cursor: usize,
-    pub(super) blocks: Blocks,
     /// Groups of the burst in the order in which they are sent.
     turns: Vec<usize>,
+    pub(super) blocks: Blocks,
     outgoing: Vec<Outgoing>,
 }
 
@@ -171,12 +172,11 @@ impl Egress {
             }
         }
         self.shed(&burst);
-        self.walk.burst = Some(burst);
         self.walk.turns = turns;
+        self.walk.burst = Some(burst);
         true
     }
 
-    /// True: the arena is full before the last subscriber.
     /// Voices before pictures, each from large to small: what one subscriber gets of several
     /// sources then makes the longest runs, since a run ends with a smaller packet.
     fn take_turns(&self, burst: &Burst, turns: &mut Vec<usize>) {
@@ -194,6 +194,7 @@ impl Egress {
         });
     }
 
+    /// True: the arena is full before the last subscriber.
     fn walk_on(&mut self, now: Instant, out: &mut TransmitBatch) -> bool {
         let Some(burst) = self.walk.burst.take() else {
             return false;
@@ -349,6 +350,7 @@ impl Egress {
         let send_time = self.clock.absolute_send_time(now);
         let pieces = |index: usize| outgoing.get(index).map(|outgoing| outgoing.piece);
         let mut from = 0;
+        stages::enter(Stage::Rewrite);
         while let Some(run) = next_run(pieces, from) {
             let start = out.arena.len();
             let mut segment_size = 0;
@@ -376,6 +378,7 @@ impl Egress {
                 dscp: outgoing[run.pieces.start].piece.class,
             });
         }
+        stages::enter(Stage::Plan);
     }
 
     fn send_control(&mut self, now: Instant, control: Control, out: &mut TransmitBatch) {

@@ -15,6 +15,7 @@ use crate::ids::TransportId;
 use crate::limits::RUN_PADDING;
 use crate::rtp::FIXED_HEADER;
 use crate::srtp::SrtpSender;
+use crate::stages::{self, Stage};
 use crate::transmit::{Transmit, TransmitBatch};
 
 /// The fields of a fixed header without CSRCs (RFC 3550 §5.1).
@@ -207,7 +208,10 @@ impl Egress {
         let srtp = sender.srtp.as_mut().ok_or(DropReason::NoKeys)?;
         let start = out.arena.len();
         out.arena.extend_from_slice(rtcp);
-        if srtp.protect_rtcp(&mut out.arena, start).is_err() {
+        stages::enter(Stage::Protect);
+        let protected = srtp.protect_rtcp(&mut out.arena, start);
+        stages::enter(Stage::Plan);
+        if protected.is_err() {
             out.arena.truncate(start);
             return Err(DropReason::SendFailed);
         }
@@ -259,10 +263,12 @@ fn pad(arena: &mut Vec<u8>, padding: usize) {
 
 fn seal(sender: &Sender, arena: &mut Vec<u8>, start: usize, header_len: usize, sequence: i64) {
     let roc = (sequence >> 16) as u32;
+    stages::enter(Stage::Protect);
     let sealed = sender
         .srtp
         .as_ref()
         .is_some_and(|srtp| srtp.protect_rtp(arena, start, header_len, roc).is_ok());
+    stages::enter(Stage::Rewrite);
     debug_assert!(sealed, "a whole header always protects");
     if !sealed {
         // Nobody shall read it, whatever went wrong; the receiver drops it as not authentic.

@@ -8,6 +8,7 @@ use crate::drop::DropReason;
 use crate::handover::{Down, Report};
 use crate::limits::NACKED_PER_PACKET;
 use crate::rtcp::{self, Packet, ReportBlocks};
+use crate::stages::{self, Stage};
 
 impl Ingress {
     pub(crate) fn receive_rtcp(
@@ -20,7 +21,10 @@ impl Ingress {
             .srtp
             .as_mut()
             .ok_or(DropReason::NoKeys)?;
-        let len = srtp.unprotect_rtcp(data)?;
+        stages::enter(Stage::Unprotect);
+        let len = srtp.unprotect_rtcp(data);
+        stages::enter(Stage::Receive);
+        let len = len?;
         self.receivers[receiver].packets += 1;
         self.receivers[receiver].bytes += len as u64;
         let now_ms = self.clock.ms(now);

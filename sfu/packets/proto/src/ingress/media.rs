@@ -11,6 +11,7 @@ use crate::drop::DropReason;
 use crate::handover::Packet;
 use crate::limits::PACKET_BYTES;
 use crate::rtp::{Elements, Header, extend_sequence, split_rtx, strip_padding};
+use crate::stages::{self, Stage};
 
 /// What goes on to the subscribers, in the order in which it is written.
 const FORWARDED: [Extension; 5] = [
@@ -46,7 +47,10 @@ impl Ingress {
             .srtp
             .as_mut()
             .ok_or(DropReason::NoKeys)?;
-        let unprotected = srtp.unprotect_rtp(data, header.len)?;
+        stages::enter(Stage::Unprotect);
+        let unprotected = srtp.unprotect_rtp(data, header.len);
+        stages::enter(Stage::Receive);
+        let unprotected = unprotected?;
         let packet = &data[..unprotected.len];
         let map = &self.receivers[receiver].extensions;
         let elements = Elements::parse(packet, &header.extension, map);
