@@ -5,10 +5,11 @@ import signal
 
 import pytest
 
+from tests.hostile.looking import metric, room
 from tests.peers import Peer, Picture, Refused, Tone
 from tests.relay import Relay
 from tests.server import RunningServer, running_server
-from tests.waiting import within
+from tests.waiting import WaitedInVain, within
 
 CUT_S = 10.0
 
@@ -55,7 +56,11 @@ async def test_a_changed_client_address_goes_on(server: RunningServer) -> None:
             relay.rebind()
             # aiortc decodes again only when its buffer of 128 packets has run over, half a minute of these small
             # pictures; so packets are what tells of Biel's picture.
-            await asyncio.gather(ana.sees(1), ana.hears(1), biel.hears(1), biel.receives_video())
+            try:
+                await asyncio.gather(ana.sees(1), ana.hears(1), biel.hears(1), biel.receives_video(120))
+            except WaitedInVain as missed:
+                drops = {reason: n for reason, n in (await metric(server, "sfu_drops_total")).items() if n}
+                raise WaitedInVain(f"{missed}; drops {drops}; {await room(server, 'nat')}") from missed
     relay.close()
     assert not server.errors()
 
