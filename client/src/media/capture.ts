@@ -45,6 +45,7 @@ export class Capture {
   readonly #devices: MediaDevices | undefined;
   readonly #plan: CameraPlan;
   #closed = false;
+  #released = false;
 
   constructor(
     devices: MediaDevices | undefined,
@@ -85,6 +86,7 @@ export class Capture {
         await this.#list();
         return;
       } catch {
+        if (this.#released) return;
         // One of the two may still work: asked for alone below, each with its own problem.
         this.#patch("microphone", { pending: false });
         this.#patch("camera", { pending: false });
@@ -149,6 +151,15 @@ export class Capture {
     await this.#replace(kind, on);
   }
 
+  /** Lets go of microphone and camera, also of those that are just opening, until one is asked for again. */
+  release(): void {
+    for (const kind of ["microphone", "camera"] as const) {
+      this.state.get()[kind].track?.stop();
+      this.#patch(kind, { on: false, pending: false, problem: null, track: null });
+    }
+    this.#released = true;
+  }
+
   close(): void {
     this.#closed = true;
     this.#devices?.removeEventListener("devicechange", this.#devicesChanged);
@@ -174,6 +185,7 @@ export class Capture {
       this.#patch(kind, { on: false, pending: false, problem: "insecure" });
       return;
     }
+    this.#released = false;
     this.#patch(kind, { on: true, pending: true, problem: null });
     try {
       const constraints =
@@ -189,7 +201,7 @@ export class Capture {
   #opened(kind: "microphone" | "camera", track: MediaStreamTrack | undefined): void {
     if (!track) return;
     const { on, track: already } = this.state.get()[kind];
-    if (this.#closed || already || (kind === "camera" && !on)) {
+    if (this.#closed || this.#released || already || (kind === "camera" && !on)) {
       track.stop();
       return;
     }

@@ -2,8 +2,8 @@
  * One joining of a room: the signalling connection, the media path and what is sent over it.
  *
  * The path may be connected ahead, while the person still decides: nothing is put on it before the
- * server has let them in. Mends its own media path as far as that goes; when only joining anew can help, it says so and is
- * thrown away. Knows what is asked of the room, not what the room looks like.
+ * server has let them in. Mends its own media path as far as that goes; when only joining anew can
+ * help, it says so and is thrown away. Knows what is asked of the room, not what the room looks like.
  */
 import type { Capture } from "../media/capture.ts";
 import { Publisher, sentTrack } from "../media/publisher.ts";
@@ -60,6 +60,7 @@ export class Attachment {
   #asked: Promise<boolean> | null = null;
   /** An answered transport cannot be offered once more to a server that has forgotten it. */
   #isAnswered = false;
+  #mayPublish = true;
   #publisher: Publisher | null = null;
   #path: PathKeeper | null = null;
   #listener: AttachmentListener | null = null;
@@ -102,6 +103,7 @@ export class Attachment {
     this.#watchPath(listener);
     // Begins only after `onJoined`, which asks for the first pictures.
     const accepted = joined.sdp === undefined ? this.#turn : this.#accept(joined.sdp);
+    this.#mayPublish = joined.role !== "subscriber";
     this.want(joined.wanted ?? []);
     onJoined(joined);
     // A device may have opened while the answer was on its way.
@@ -229,7 +231,7 @@ export class Attachment {
   }
 
   #tell(source: TrackSource, live: boolean): void {
-    if (!this.#listener || this.#told.get(source) === live) return;
+    if (!this.#listener || !this.#mayPublish || this.#told.get(source) === live) return;
     this.#told.set(source, live);
     this.request({ type: "set_track", source, live }).catch((error: unknown) => {
       if (error instanceof RequestRefused) this.#listener?.onRefused(error);

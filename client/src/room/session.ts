@@ -194,6 +194,8 @@ export class RoomSession implements Call, AttachmentListener {
     this.#isSignalCut = false;
     this.#isPathBroken = false;
     const room = fromJoined(joined);
+    // Nobody is to believe that they are seen.
+    if (room.role === "subscriber") this.capture.release();
     const view = this.#view.length > 0 ? this.#view : firstView(room, this.videoSlots);
     attachment.show(view);
     this.state.patch({ room });

@@ -14,6 +14,7 @@ export class Prejoin extends PageElement {
   static override properties = {
     room: {},
     name: {},
+    nameFixed: { type: Boolean },
     capture: { attribute: false },
     busy: { type: Boolean },
     refusal: {},
@@ -21,6 +22,8 @@ export class Prejoin extends PageElement {
   };
   declare room: string;
   declare name: string;
+  /** By the token: the server takes no other. */
+  declare nameFixed: boolean;
   declare capture: Capture;
   declare busy: boolean;
   /** Why the server did not let the person in. */
@@ -32,6 +35,7 @@ export class Prejoin extends PageElement {
     super();
     this.room = "";
     this.name = "";
+    this.nameFixed = false;
     this.busy = false;
     this.refusal = "";
     this.nameMissing = false;
@@ -102,6 +106,7 @@ export class Prejoin extends PageElement {
           autocomplete="name"
           maxlength="60"
           .value=${this.name}
+          ?readonly=${this.nameFixed}
           aria-invalid=${this.nameMissing ? "true" : "false"}
           aria-describedby="name-problem"
           @input=${this.#typed}

@@ -10,6 +10,7 @@ import { PageElement } from "./element.ts";
 import { endedPage, refusedPage } from "./ended.ts";
 import "./prejoin.ts";
 import { settings } from "./settings.ts";
+import { nameIn } from "./token.ts";
 
 export type OpenSession = (room: string, token: string | null, capture: Capture) => RoomSession;
 
@@ -37,10 +38,14 @@ export class RoomPage extends PageElement {
     if (this.#query.get("join") === "1") void this.#join(this.#name() || this.#guestName());
     const leave = () => this.#session?.leave();
     const mend = () => this.#session?.networkChanged();
+    // Brought back by the browser as it was left: out of the meeting, its connections closed.
+    const begin = (event: PageTransitionEvent) => event.persisted && location.reload();
     window.addEventListener("pagehide", leave);
+    window.addEventListener("pageshow", begin);
     window.addEventListener("online", mend);
     this.onDisconnect(() => {
       window.removeEventListener("pagehide", leave);
+      window.removeEventListener("pageshow", begin);
       window.removeEventListener("online", mend);
     });
   }
@@ -61,11 +66,12 @@ export class RoomPage extends PageElement {
     return html`<meet-prejoin
       .room=${this.room}
       .name=${this.#name()}
+      .nameFixed=${nameIn(this.#query.get("token")) !== null}
       .capture=${capture}
       .busy=${this.busy}
       @near=${() => this.#session?.prepare()}
       @join=${(event: CustomEvent<string>) => {
-        settings.set("name", event.detail);
+        if (nameIn(this.#query.get("token")) === null) settings.set("name", event.detail);
         void this.#join(event.detail);
       }}
     ></meet-prejoin>`;
@@ -122,7 +128,7 @@ export class RoomPage extends PageElement {
   }
 
   #name(): string {
-    return this.#query.get("name") ?? settings.get("name") ?? "";
+    return nameIn(this.#query.get("token")) ?? this.#query.get("name") ?? settings.get("name") ?? "";
   }
 
   #guestName(): string {

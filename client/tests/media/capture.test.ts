@@ -61,6 +61,20 @@ describe("Capture", () => {
     expect(capture.state.get().camera).toMatchObject({ on: false, track: null });
   });
 
+  it("lets go of devices, also of those that open later, until one is asked for", async () => {
+    const capture = fakeCapture();
+    await capture.setMicrophone(true);
+    const { track } = capture.state.get().microphone;
+    const opening = capture.setCamera(true);
+    capture.release();
+    await opening;
+    expect(track).toMatchObject({ readyState: "ended" });
+    expect(capture.state.get().microphone).toMatchObject({ on: false, track: null });
+    expect(capture.state.get().camera).toMatchObject({ on: false, pending: false, track: null });
+    await capture.setCamera(true);
+    expect(capture.state.get().camera).toMatchObject({ on: true, track: { readyState: "live" } });
+  });
+
   it("changes the device in mid-call, and leaves a stopped one stopped", async () => {
     const capture = fakeCapture();
     await capture.start(true, false);

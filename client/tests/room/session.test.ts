@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Role } from "../../src/protocol/index.ts";
 import type { Notice } from "../../src/room/call.ts";
 import { RoomSession } from "../../src/room/session.ts";
 import { trackOf } from "../../src/room/state.ts";
@@ -46,13 +47,17 @@ const settle = () => vi.advanceTimersByTimeAsync(0);
 const PARTICIPANTS = [person("me", track("me", "microphone"), track("me", "camera")), person("a")];
 
 /** Says yes to a join with an offer, or to one that was prepared. */
-async function answerJoin(setup: SetUp): Promise<void> {
+async function answerJoin(setup: SetUp, role: Role = "moderator"): Promise<void> {
   const socket = setup.socket();
   if (socket.readyState !== 1) socket.open();
   await settle();
   const { id, sdp } = socket.sent.findLast((message) => message.type === "join") ?? {};
   if (id === undefined) throw new Error("nobody joins");
-  const { sdp: answer, ...welcome } = joined({ id, participants: PARTICIPANTS, role: "moderator" });
+  const { sdp: answer, ...welcome } = joined({
+    id,
+    participants: PARTICIPANTS.map((one) => (one.id === "me" ? { ...one, role } : one)),
+    role,
+  });
   socket.say(sdp === undefined ? welcome : { ...welcome, sdp: answer ?? "" });
   await settle();
 }
@@ -86,6 +91,20 @@ beforeEach(() => {
 afterEach(() => void vi.useRealTimers());
 
 describe("joining", () => {
+  it("stops the devices of who may only watch, and tells the server nothing of them", async () => {
+    const setup = setUp();
+    await setup.capture.start(true, true);
+    const { camera, microphone } = setup.capture.state.get();
+    const joining = setup.session.join("Ana");
+    await answerJoin(setup, "subscriber");
+    await joining;
+    setup.link().becomes("connected");
+    await settle();
+    expect(camera.track).toMatchObject({ readyState: "ended" });
+    expect(microphone.track).toMatchObject({ readyState: "ended" });
+    expect(setup.socket().sent.map(({ type }) => type)).not.toContain("set_track");
+  });
+
   it("sends the offer with what is live, and accepts the answer", async () => {
     const setup = setUp();
     await join(setup);

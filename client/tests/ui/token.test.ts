@@ -1,0 +1,18 @@
+import { describe, expect, it } from "vitest";
+import { nameIn } from "../../src/ui/token.ts";
+
+const token = (claims: unknown) =>
+  `e30.${Buffer.from(JSON.stringify(claims), "utf8").toString("base64url")}.signature`;
+
+describe("nameIn", () => {
+  it("finds the name that a token fixes", () => {
+    expect(nameIn(token({ room: "lobby", name: "Zoë ÿ?>" }))).toBe("Zoë ÿ?>");
+  });
+
+  it.each([null, "", "x", "a.b.c", token({}), token({ name: 7 }), token(null), token([1])])(
+    "finds none in %s",
+    (without) => {
+      expect(nameIn(without)).toBeNull();
+    },
+  );
+});
