@@ -205,6 +205,23 @@
       return layers;
     },
 
+    // What the page takes of its camera, and which layers it lets the browser send.
+    cameras() {
+      const cameras = [];
+      for (const connection of alive()) {
+        for (const sender of connection.getSenders()) {
+          if (sender.track?.kind !== "video") continue;
+          const { encodings } = sender.getParameters();
+          cameras.push({
+            width: sender.track.getSettings().width,
+            rids: encodings.map((encoding) => encoding.rid),
+            active: encodings.filter((encoding) => encoding.active).map((encoding) => encoding.rid),
+          });
+        }
+      }
+      return cameras;
+    },
+
     // Average colour of a tile's picture, 0-255 each.
     colour(participant, source) {
       const tile = [...all(document, `[data-participant="${participant}"][data-source="${source}"]`)][0];
