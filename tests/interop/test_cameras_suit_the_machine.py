@@ -25,7 +25,9 @@ async def test_a_large_tile_gets_the_large_picture_of_a_strong_machine(cast: Cas
 
     def is_large(cameras: list[dict[str, Any]]) -> bool:
         # What is let through: how much of it the encoder makes while the machine is short of time is the browser's.
-        return [(c["width"], c["rids"], "f" in c["active"]) for c in cameras] == [(1280, ["f", "h", "q"], True)]
+        return [(c["width"], c["rids"], "f" in c["active"]) for c in cameras] == [
+            (1280, ["f", "h", "q"], True)
+        ]
 
     await strong.until("cameras", accept=is_large)
     await asyncio.gather(strong.sees(1), modest.sees(1))
