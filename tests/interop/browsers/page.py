@@ -88,9 +88,7 @@ class Page(ABC):
 
         Media goes to the address of the `relay`, if there is one.
         """
-        await self.goto(room_url)
-        if relay is not None:
-            await self.probe("detour", *relay)
+        await self.goto(room_url if relay is None else f"{room_url}#detour={relay[0]}:{relay[1]}")
         await self.fill("Your name", name)
         await self.press("Join")
 

@@ -12,8 +12,9 @@
     if (marks.join !== undefined) marks[name] ??= performance.now() - marks.join;
   };
   const Native = globalThis.RTCPeerConnection;
-  // The address that answers get in place of the server's; see detour.
-  let relay = null;
+  // The address that answers get in place of the server's. It stands in the page's own address, because the page
+  // may connect before a test can say anything.
+  const relay = /^#detour=(?<host>[^:]+):(?<port>\d+)$/.exec(location.hash)?.groups;
   function detoured({ type, sdp }) {
     if (!relay) return { type, sdp };
     const ours = `a=candidate:1 1 udp 2130706431 ${relay.host} ${relay.port} typ host`;
@@ -103,12 +104,6 @@
 
   globalThis.__probes = {
     connections,
-
-    // Media of the connections to come takes this address instead of the server's own.
-    detour(host, port) {
-      relay = { host, port };
-      return true;
-    },
 
     // Video codecs that this browser can "send" or "receive".
     codecs(direction) {
