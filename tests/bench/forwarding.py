@@ -224,17 +224,21 @@ def join_mesh(plane: Plane, people: int, packets: Any, *, has_cameras: bool) -> 
 def add_transports(plane: Plane, count: int) -> None:
     """As the control side would after each handshake; the keys are those that the generator computes."""
     for transport in range(count):
-        plane.add_transport(
-            transport,
-            local_ufrag=f"server{transport}", local_password="the server's password, 24",
-            remote_ufrag=f"peer{transport}", remote_password="the peer's password, long",
-            extensions=EXTENSIONS,
-        )  # fmt: skip
-        local, remote = key_of(transport, b"\x53"), key_of(transport, b"\x50")
-        plane.set_keys(
-            transport, profile="SRTP_AEAD_AES_128_GCM",
-            local_key=local, local_salt=local[:12], remote_key=remote, remote_salt=remote[:12],
-        )  # fmt: skip
+        add_transport(plane, transport)
+
+
+def add_transport(plane: Plane, transport: int) -> None:
+    plane.add_transport(
+        transport,
+        local_ufrag=f"server{transport}", local_password="the server's password, 24",
+        remote_ufrag=f"peer{transport}", remote_password="the peer's password, long",
+        extensions=EXTENSIONS,
+    )  # fmt: skip
+    local, remote = key_of(transport, b"\x53"), key_of(transport, b"\x50")
+    plane.set_keys(
+        transport, profile="SRTP_AEAD_AES_128_GCM",
+        local_key=local, local_salt=local[:12], remote_key=remote, remote_salt=remote[:12],
+    )  # fmt: skip
 
 
 def codecs_of(packets: Any, kind: Literal["audio", "video"]) -> list[Any]:

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from sfu import _packets
 from sfu._packets import Plane
 from sfu.limits import Limits
 from sfu.rooms.participant import Participant
 from sfu.rooms.room import Room
 from sfu.rooms.subscription import View
 from sfu.rooms.track import TrackId
-from tests.bench.forwarding import EXTENSIONS, OPUS, VP8, key_of
+from tests.bench.forwarding import add_transport, codecs_of
 from tests.unit.rooms.fakes import SIZE, World
 
 MEMBERS = (10, 100, 1000)
@@ -113,25 +114,16 @@ def cpu_s(plane: Plane) -> float:
 
 
 def add_member(plane: Plane, number: int) -> None:
-    plane.add_transport(
-        number,
-        local_ufrag=f"server{number}", local_password="the server's password, 24",
-        remote_ufrag=f"peer{number}", remote_password="the peer's password, long",
-        extensions=EXTENSIONS,
-    )  # fmt: skip
-    local, remote = key_of(number, b"\x53"), key_of(number, b"\x50")
-    plane.set_keys(
-        number, profile="SRTP_AEAD_AES_128_GCM",
-        local_key=local, local_salt=local[:12], remote_key=remote, remote_salt=remote[:12],
-    )  # fmt: skip
-    plane.add_source(2 * number, transport=number, mid="0", kind="video", codecs=[VP8])
-    plane.add_source(2 * number + 1, transport=number, mid="1", kind="audio", codecs=[OPUS], room=ROOM)
+    add_transport(plane, number)
+    audio, video = codecs_of(_packets, "audio"), codecs_of(_packets, "video")
+    plane.add_source(2 * number, transport=number, mid="0", kind="video", codecs=video)
+    plane.add_source(2 * number + 1, transport=number, mid="1", kind="audio", codecs=audio, room=ROOM)
     for index in range(VIDEO_SLOTS + AUDIO_SLOTS):
         is_video = index < VIDEO_SLOTS
         slot = number * 100 + index
         plane.add_slot(
             slot, transport=number, mid=str(2 + index), kind="video" if is_video else "audio",
-            codecs=[VP8 if is_video else OPUS], ssrc=2 * slot + 1, rtx_ssrc=2 * slot + 2 if is_video else None,
+            codecs=video if is_video else audio, ssrc=2 * slot + 1, rtx_ssrc=2 * slot + 2 if is_video else None,
             cname="bench", follows=None if is_video else (ROOM, index - VIDEO_SLOTS),
         )  # fmt: skip
         if is_video:
