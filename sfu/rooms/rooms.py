@@ -81,13 +81,9 @@ class Rooms:
 
     def check_entry(self, room_name: str, role: Role) -> None:
         """Raises what :meth:`join` would raise now, whatever the name. Opens no room."""
-        if self._is_draining:
-            raise Draining("The server is shutting down.")
-        room = self._rooms.get(self.checked_name(room_name))
+        _, room = self._entrance(room_name)
         if room is not None:
             room.check_entry(role)
-        elif len(self._rooms) >= self._limits.rooms:
-            raise ServerFull("As many rooms as this server holds are open.")
 
     def view(self, room_name: str, play: str | None) -> tuple[Room, Viewer]:
         """Like :meth:`join`, for someone who only looks on and has no signalling."""
@@ -116,15 +112,23 @@ class Rooms:
         self._close_if_vacant(room)
 
     def _enter(self, name: str) -> Room:
+        name, room = self._entrance(name)
+        return self._open(name) if room is None else room
+
+    def _entrance(self, name: str) -> tuple[str, Room | None]:
+        """How the room is really called, and the room if it is open.
+
+        Raises Draining, BadName, ServerFull.
+        """
         if self._is_draining:
             raise Draining("The server is shutting down.")
         name = self.checked_name(name)
         room = self._rooms.get(name)
-        return self._open(name) if room is None else room
+        if room is None and len(self._rooms) >= self._limits.rooms:
+            raise ServerFull("As many rooms as this server holds are open.")
+        return name, room
 
     def _open(self, name: str) -> Room:
-        if len(self._rooms) >= self._limits.rooms:
-            raise ServerFull("As many rooms as this server holds are open.")
         room = Room(
             name,
             media=self._media,
