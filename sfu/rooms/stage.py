@@ -8,7 +8,7 @@ Kept as people and tracks come and go, so that nobody is looked at whose turn do
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
-from itertools import count, islice
+from itertools import chain, count, islice
 
 from sfu.rooms.participant import Participant
 from sfu.rooms.track import MediaKind, Track, TrackSource
@@ -85,9 +85,7 @@ class Stage:
             return list(islice(_playing_of(wanted, _ORDER[kind]), most)) if wanted else []
         first = self._on_stage(dominant, kind)
         others = (track for track in self._in_order(kind) if track is not first)
-        return ([] if first is None else [first])[:most] + list(
-            islice(others, max(0, most - (first is not None)))
-        )
+        return list(islice(others if first is None else chain((first,), others), most))
 
     def beside(
         self, dominant: Track | None, play: str | None, pictures: Sequence[Track], seats: int
