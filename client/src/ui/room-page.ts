@@ -20,6 +20,8 @@ export class RoomPage extends PageElement {
   declare busy: boolean;
   openSession: OpenSession | null = null;
   #query = new URLSearchParams();
+  /** Fixed by the token. */
+  #givenName: string | null = null;
   #capture: Capture | null = null;
   #session: RoomSession | null = null;
   #state: CallState | null = null;
@@ -33,6 +35,7 @@ export class RoomPage extends PageElement {
   override connectedCallback(): void {
     super.connectedCallback();
     this.#query = new URLSearchParams(location.search);
+    this.#givenName = nameIn(this.#query.get("token"));
     document.title = `${this.room} · ${this.words.product}`;
     this.#begin();
     if (this.#query.get("join") === "1") void this.#join(this.#name() || this.#guestName());
@@ -66,12 +69,12 @@ export class RoomPage extends PageElement {
     return html`<meet-prejoin
       .room=${this.room}
       .name=${this.#name()}
-      .nameFixed=${nameIn(this.#query.get("token")) !== null}
+      .nameFixed=${this.#givenName !== null}
       .capture=${capture}
       .busy=${this.busy}
       @near=${() => this.#session?.prepare()}
       @join=${(event: CustomEvent<string>) => {
-        if (nameIn(this.#query.get("token")) === null) settings.set("name", event.detail);
+        if (this.#givenName === null) settings.set("name", event.detail);
         void this.#join(event.detail);
       }}
     ></meet-prejoin>`;
@@ -128,7 +131,7 @@ export class RoomPage extends PageElement {
   }
 
   #name(): string {
-    return nameIn(this.#query.get("token")) ?? this.#query.get("name") ?? settings.get("name") ?? "";
+    return this.#givenName ?? this.#query.get("name") ?? settings.get("name") ?? "";
   }
 
   #guestName(): string {
