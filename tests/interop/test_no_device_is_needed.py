@@ -4,8 +4,18 @@ import pytest
 import yarl
 
 from tests.interop.browsers.chromium import DENIED, NO_DEVICES, NOT_ASKED
+from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast
-from tests.peers import Picture, Tone
+from tests.peers import Peer, Picture, Tone
+
+
+async def join_to_see_and_hear(ana: Page, ben: Peer) -> None:
+    await ana.fill("Your name", "ana")
+    await ana.press("Join")
+    await ana.sees(1)
+    await ana.hears(1)
+    joined = await ben.signalling.event("participant_joined")
+    assert (joined["participant"]["name"], joined["participant"]["tracks"]) == ("ana", [])
 
 
 @pytest.mark.parametrize(
@@ -20,12 +30,7 @@ async def test_joining_without_a_device(cast: Cast, devices: tuple[str, ...], ex
     async with cast.peer("bare", "ben", microphone=Tone(), camera=Picture()) as ben:
         await ana.goto(cast.room("bare"))
         await ana.until("shows", explanation)
-        await ana.fill("Your name", "ana")
-        await ana.press("Join")
-        await ana.sees(1)
-        await ana.hears(1)
-        joined = await ben.signalling.event("participant_joined")
-        assert (joined["participant"]["name"], joined["participant"]["tracks"]) == ("ana", [])
+        await join_to_see_and_hear(ana, ben)
     assert not cast.server.errors()
 
 
@@ -38,12 +43,7 @@ async def test_permission_that_was_denied_to_devices_that_are_there(cast: Cast) 
     labels = "navigator.mediaDevices.enumerateDevices().then((all) => all.map(({kind}) => kind))"
     assert {"audioinput", "videoinput"} <= set(await ana.evaluate(labels))
     async with cast.peer("denied", "ben", microphone=Tone(), camera=Picture()) as ben:
-        await ana.fill("Your name", "ana")
-        await ana.press("Join")
-        await ana.sees(1)
-        await ana.hears(1)
-        joined = await ben.signalling.event("participant_joined")
-        assert (joined["participant"]["name"], joined["participant"]["tracks"]) == ("ana", [])
+        await join_to_see_and_hear(ana, ben)
     assert not cast.server.errors()
 
 
