@@ -166,7 +166,7 @@ def transport_report(
         id=transport.transport,
         remote=transport.remote,
         delay_s=transport.round_trip_time_s,
-        estimate_bps=transport.remb_bps,
+        estimate_bps=transport.available_bps or transport.remb_bps,
         bytes_received=transport.bytes_received,
         bytes_sent=transport.bytes_sent,
         sources=sources,

@@ -122,7 +122,8 @@ def slot(number: int, **values) -> SimpleNamespace:
 
 def transport(number: int, **values) -> SimpleNamespace:
     plain = dict.fromkeys(("packets_received", "packets_sent", "bytes_received", "bytes_sent"), 0)
-    more = {"remote": None, "has_keys": True, "round_trip_time_s": None, "remb_bps": None}
+    unknown = dict.fromkeys(("remote", "round_trip_time_s", "remb_bps", "available_bps"))
+    more = {"has_keys": True, **unknown}
     return SimpleNamespace(**{"transport": number, **plain, **more, **values})
 
 

@@ -441,6 +441,7 @@ impl ReceiveSide {
             bytes_sent: 0,
             round_trip_time_s: None,
             remb_bps: None,
+            available_bps: None,
         });
         transports.collect()
     }

@@ -66,6 +66,8 @@ pub struct TransportSnapshot {
     pub round_trip_time_s: Option<f64>,
     /// The receiver's own estimate of its downlink (REMB), if it sends one.
     pub remb_bps: Option<u64>,
+    /// Our estimate of what the way to it carries; none where nothing tells.
+    pub available_bps: Option<u64>,
 }
 
 impl TransportSnapshot {
@@ -74,6 +76,7 @@ impl TransportSnapshot {
         self.bytes_sent += sent.bytes_sent;
         self.round_trip_time_s = sent.round_trip_time_s.or(self.round_trip_time_s);
         self.remb_bps = sent.remb_bps.or(self.remb_bps);
+        self.available_bps = sent.available_bps.or(self.available_bps);
     }
 }
 

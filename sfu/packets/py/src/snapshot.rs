@@ -37,6 +37,7 @@ pub(crate) struct TransportSnapshot {
     bytes_sent: u64,
     round_trip_time_s: Option<f64>,
     remb_bps: Option<u64>,
+    available_bps: Option<u64>,
 }
 
 #[pyclass(module = "sfu._packets", frozen, get_all)]
@@ -139,6 +140,7 @@ fn transport_to_python(from: snapshot::TransportSnapshot) -> TransportSnapshot {
         bytes_sent: from.bytes_sent,
         round_trip_time_s: from.round_trip_time_s,
         remb_bps: from.remb_bps,
+        available_bps: from.available_bps,
     }
 }
 

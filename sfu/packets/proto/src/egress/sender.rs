@@ -94,6 +94,11 @@ impl Sender {
             .map(|&(_, slot)| slot)
     }
 
+    /// What its way carries in all; `None` where nothing tells, which is no limit.
+    pub(crate) fn available_bps(&self) -> Option<u64> {
+        None
+    }
+
     pub(crate) fn round_trip(&self) -> Duration {
         round_trip_or_default(self.round_trip)
     }

@@ -18,6 +18,7 @@ impl Egress {
             bytes_sent: sender.bytes,
             round_trip_time_s: sender.round_trip.map(|round_trip| round_trip.as_secs_f64()),
             remb_bps: sender.remb_bps,
+            available_bps: sender.available_bps(),
         });
         senders.collect()
     }
