@@ -30,6 +30,7 @@ mod linux {
     use std::time::{Duration, Instant};
 
     use mio::{Events, Interest, Poll, Token};
+    use sfu_linux::{checked, thread_cpu_time};
     use sfu_proto::command::SrtpProfile;
     use sfu_proto::srtp::SrtpSender;
 
@@ -203,14 +204,14 @@ mod linux {
 
         fn nanoseconds(&mut self, way: Way, frames: usize) -> io::Result<f64> {
             let interval = Duration::from_secs(1) / self.shape.frames_a_second as u32;
-            let (start, began) = (Instant::now(), cpu_time());
+            let (start, began) = (Instant::now(), thread_cpu_time());
             for frame in 0..frames as u32 {
                 let due = start + interval * frame;
                 thread::sleep(due.saturating_duration_since(Instant::now()));
                 self.frame(way)?;
             }
             let packets = frames * self.shape.packets * self.addresses.len();
-            Ok((cpu_time() - began).as_nanos() as f64 / packets as f64)
+            Ok((thread_cpu_time() - began).as_nanos() as f64 / packets as f64)
         }
 
         /// As the server does it: packets protected into one arena, sent when enough are there.
@@ -315,19 +316,9 @@ mod linux {
                         0,
                     )
                 };
-                sent += usize::try_from(result).map_err(|_| io::Error::last_os_error())?;
+                sent += checked(result)?;
             }
             Ok(())
         }
-    }
-
-    fn cpu_time() -> Duration {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the kernel fills a timespec of ours.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
     }
 }

@@ -29,6 +29,7 @@ mod linux {
     use std::thread;
     use std::time::{Duration, Instant};
 
+    use sfu_linux::{checked, thread_cpu_time};
     use socket2::{Domain, Protocol, Socket, Type};
 
     const PEERS: usize = 64;
@@ -147,7 +148,7 @@ mod linux {
                 received.datagrams += count as u64;
                 received.calls += 1;
             } else if has_ended.load(Ordering::Relaxed) {
-                received.cpu = cpu_time();
+                received.cpu = thread_cpu_time();
                 return Ok(received);
             }
         }
@@ -183,16 +184,6 @@ mod linux {
                 std::ptr::null_mut(),
             )
         };
-        usize::try_from(count).unwrap_or(0)
-    }
-
-    fn cpu_time() -> Duration {
-        let mut time = libc::timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        // SAFETY: the kernel fills a timespec of ours.
-        unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+        checked(count).unwrap_or(0)
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use sfu_proto::transmit::{Transmit, TransmitBatch};
 
-use crate::limits::{QUEUE_AGE, QUEUE_BYTES};
+use crate::limits::{QUEUE_AGE, QUEUE_BYTES, STUCK};
 
 /// UDP_MAX_SEGMENTS of Linux before 6.9 (later 128).
 const SEGMENTS_A_RUN: u32 = 64;
@@ -38,6 +38,15 @@ pub(crate) trait Wire {
     fn fullness(&self) -> f64 {
         0.0
     }
+}
+
+/// Whether what is to be sent stays with the router, which knows what to leave out first. So it
+/// does while a full socket drains; but one that takes nothing for long keeps the others waiting
+/// no longer, and what is for it meanwhile waits in its queue alone.
+pub(crate) fn must_wait<W: Wire>(now: Instant, egresses: &[Egress<W>]) -> bool {
+    let mut blocked = egresses.iter().filter(|egress| egress.is_blocked());
+    let count = blocked.clone().count();
+    count > 0 && (count == egresses.len() || blocked.any(|egress| egress.age(now) < STUCK))
 }
 
 /// Datagrams that went nowhere.
@@ -93,10 +102,13 @@ impl<W: Wire> Egress<W> {
 
     /// For how much of the time that it may wait the oldest has waited.
     pub(crate) fn waited(&self, now: Instant) -> f64 {
+        self.age(now).as_secs_f64() / QUEUE_AGE.as_secs_f64()
+    }
+
+    fn age(&self, now: Instant) -> Duration {
         let oldest = self.queue.front();
-        oldest.map_or(0.0, |parcel| {
-            let waited = now.saturating_duration_since(parcel.since);
-            waited.as_secs_f64() / QUEUE_AGE.as_secs_f64()
+        oldest.map_or(Duration::ZERO, |parcel| {
+            now.saturating_duration_since(parcel.since)
         })
     }
 

@@ -299,3 +299,28 @@ fn only_its_own_socket_is_served() {
     egress.send(Instant::now(), &batch, 1);
     assert_eq!(first_bytes(&egress), [8]);
 }
+
+#[test]
+fn a_stuck_socket_keeps_the_others_waiting_for_a_while_and_not_for_ever() {
+    let start = Instant::now();
+    let mut sockets = [egress([Answer::Fails(EAGAIN)]), egress([])];
+    assert!(!must_wait(start, &sockets));
+    let mut batch = singles(1);
+    append(&mut batch, 1, 9, 100, 100);
+    for (index, socket) in sockets.iter_mut().enumerate() {
+        socket.send(start, &batch, index as u8);
+    }
+    assert!(must_wait(start, &sockets), "it drains, as a rule");
+    let later = start + STUCK;
+    assert!(!must_wait(later, &sockets));
+
+    sockets[1].wire.script.push_back(Answer::Fails(EAGAIN));
+    sockets[1].send(later, &batch, 1);
+    assert!(must_wait(later, &sockets), "the other is full as well");
+    assert!(
+        must_wait(later + STUCK, &sockets),
+        "nothing can be sent at all"
+    );
+    sockets[0].resume(later + STUCK);
+    assert!(!must_wait(later + STUCK, &sockets));
+}

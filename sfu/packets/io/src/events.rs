@@ -12,13 +12,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use sfu_proto::event::Event;
 use sfu_proto::ids::TransportId;
+use sfu_proto::limits::DTLS_WAITING;
 
 use crate::limits::EVENTS_HANDED_OVER;
 use crate::system::Wake;
-
-/// The contract of [`Event::DtlsReceived`]: a peer that floods with DTLS fills its own share
-/// of the queue, not everybody's.
-const DTLS_WAITING_PER_TRANSPORT: u32 = 64;
 
 /// Transports remembered before those without waiting datagrams are forgotten.
 const REMEMBERED_TRANSPORTS: usize = 1024;
@@ -103,7 +100,9 @@ impl EventSender {
             _ => None,
         };
         if let Some(waiting) = &waiting {
-            if waiting.load(Ordering::Acquire) >= DTLS_WAITING_PER_TRANSPORT {
+            // The contract of `Event::DtlsReceived`: a peer that floods with DTLS fills its own
+            // share of the queue, not everybody's.
+            if waiting.load(Ordering::Acquire) >= u32::from(DTLS_WAITING) {
                 return Handover::DtlsQueueFull;
             }
             waiting.fetch_add(1, Ordering::AcqRel);
@@ -267,7 +266,7 @@ mod tests {
     #[test]
     fn a_dtls_flood_of_one_transport_leaves_room_for_others() {
         let (mut sender, receiver) = channel(1024).expect("a wake");
-        for _ in 0..DTLS_WAITING_PER_TRANSPORT {
+        for _ in 0..DTLS_WAITING {
             assert_eq!(sender.push(dtls(1)), Handover::Queued);
         }
         assert_eq!(sender.push(dtls(1)), Handover::DtlsQueueFull);

@@ -16,6 +16,10 @@ pub(crate) const QUEUE_BYTES: usize = 4 * 1024 * 1024;
 /// than never, since a hole would be asked for.
 pub(crate) const QUEUE_AGE: Duration = Duration::from_millis(400);
 
+/// A socket that has been full for so long keeps others waiting no longer: as long as video waits
+/// before it is left out. Half of a socket's buffer drains in this time at 15 Mbit/s.
+pub(crate) const STUCK: Duration = Duration::from_millis(150);
+
 /// Values in the ring to another worker: 8192 of 56 bytes. One that was not scheduled for
 /// 100 ms finds no more than half of it used by 40 000 bursts a second.
 pub(crate) const RING_VALUES: usize = 8192;

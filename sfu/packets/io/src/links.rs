@@ -153,7 +153,8 @@ impl Link {
         }
     }
 
-    fn give_up(&mut self) {
+    /// Nothing is handed to the dead, nor does anything wait for them.
+    pub(crate) fn give_up(&mut self) {
         self.ring = None;
         self.backlog = VecDeque::new();
         self.missed = Missed::default();
@@ -187,11 +188,6 @@ impl Link {
     /// The other worker has let too much wait.
     pub(crate) fn is_given_up(&self) -> bool {
         self.ring.is_none()
-    }
-
-    /// Nothing is handed to the dead, nor does anything wait for them.
-    pub(crate) fn bury(&mut self) {
-        self.give_up();
     }
 
     pub(crate) fn take_wish(&mut self) -> Option<Asked> {

@@ -7,7 +7,7 @@ use sfu_proto::command::{
     SrtpKeys, SrtpProfile,
 };
 use sfu_proto::event::Event;
-use sfu_proto::ids::{SlotId, SourceId, TransportId};
+use sfu_proto::ids::{RoomId, SlotId, SourceId, TransportId};
 use sfu_proto::router::RouterConfig;
 use sfu_proto::send_side::SendSide;
 use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
@@ -414,4 +414,31 @@ fn statistics_wake_nobody_and_come_with_the_next_packet() {
         report(&mut call, index);
     }
     assert!(call.shard_bell.alarm.is_set());
+}
+
+#[test]
+fn of_two_workers_that_take_nothing_both_are_told() {
+    let now = Instant::now();
+    let config = RouterConfig {
+        shards: 3,
+        ..RouterConfig::new(now, Duration::from_secs(1), 1)
+    };
+    let (receive, mut shards) = config.build();
+    let bell = || Arc::new(Doorbell::new().expect("a bell"));
+    let (links, _inboxes): (Vec<_>, Vec<_>) = (1..3)
+        .map(|shard| link_of(16, shard, bell(), bell()))
+        .unzip();
+    let mut hub = Hub::new(receive, shards.remove(0), links);
+    for _ in 0..RING_BACKLOG + 20 {
+        hub.handle_command(now, Command::RemoveRoom { room: RoomId(1) });
+    }
+    hub.take_handed(now);
+    let events = std::iter::from_fn(|| hub.poll_event());
+    let failed: Vec<usize> = events
+        .filter_map(|event| match event {
+            Event::WorkerFailed { worker, .. } => Some(worker),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failed, [1, 2]);
 }

@@ -5,6 +5,7 @@
 //! receive side and the shards of the send side, as `sfu_proto::router::Router` does on one
 //! thread, but over rings. Neither looks into the values.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use sfu_proto::command::Command;
@@ -33,7 +34,8 @@ pub(crate) struct Hub {
     /// To the others, from the second on.
     links: Vec<Link>,
     lost: Vec<bool>,
-    news: Option<Event>,
+    /// Workers that were given up.
+    news: VecDeque<Event>,
     retry: Option<Instant>,
     handed: Vec<Handed>,
     asked: Vec<Asked>,
@@ -46,7 +48,7 @@ impl Hub {
             own,
             lost: vec![false; links.len()],
             links,
-            news: None,
+            news: VecDeque::new(),
             retry: None,
             handed: Vec::new(),
             asked: Vec::new(),
@@ -93,9 +95,9 @@ impl Hub {
             self.receive.lose_shard(now, worker);
             if link.is_given_up() {
                 let reason = "it takes nothing from the others".into();
-                self.news = Some(Event::WorkerFailed { worker, reason });
+                self.news.push_back(Event::WorkerFailed { worker, reason });
             }
-            link.bury();
+            link.give_up();
         }
     }
 }
@@ -150,7 +152,7 @@ impl Machine for Hub {
     }
 
     fn poll_event(&mut self) -> Option<Event> {
-        let event = self.news.take().or_else(|| self.receive.poll_event());
+        let event = self.news.pop_front().or_else(|| self.receive.poll_event());
         event.or_else(|| self.own.poll_event())
     }
 

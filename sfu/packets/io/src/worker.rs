@@ -16,7 +16,7 @@ use sfu_proto::stages::{self, Stage};
 use sfu_proto::transmit::TransmitBatch;
 
 use crate::bind::BoundSocket;
-use crate::egress::Egress;
+use crate::egress::{Egress, must_wait};
 use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
 use crate::orders::{Order, OrderReceiver, WorkerSnapshot};
@@ -277,10 +277,10 @@ impl<M: Machine> Worker<M> {
             sockets,
             ..
         } = self;
-        let mut count = 0;
         let Some(receiver) = receiver else {
-            return count;
+            return 0;
         };
+        let mut count = 0;
         for _ in 0..RECEIVES_A_TURN {
             stages::enter(Stage::Receive);
             let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
@@ -334,7 +334,7 @@ impl<M: Machine> Worker<M> {
         }
         let mut batches = 0;
         // A full socket is left to drain: what comes meanwhile waits in the router.
-        while !self.egresses.iter().any(Egress::is_blocked) {
+        while !must_wait(now, &self.egresses) {
             if batches == BATCHES_A_TURN && !self.orders.is_stopping() {
                 self.is_behind = true;
                 break;

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::command::{Codec, Extension, MediaKind, SlotParameters, SrtpKeys};
-use crate::ids::{RoomId, SlotId, SourceId, TransportId};
+use crate::command::{Codec, Command, MediaKind};
+use crate::ids::{RoomId, SourceId, TransportId};
 use crate::transmit::Path;
 
 /// Shards of the send side, by index.
@@ -380,57 +380,8 @@ pub(crate) enum Down {
         transport: TransportId,
         path: Option<Path>,
     },
-    Command(Box<ShardCommand>),
-}
-
-/// What a shard must know of a [`crate::command::Command`].
-#[derive(Clone, Debug)]
-pub(crate) enum ShardCommand {
-    AddTransport {
-        transport: TransportId,
-        extensions: Vec<(u8, Extension)>,
-    },
-    SetExtensions {
-        transport: TransportId,
-        extensions: Vec<(u8, Extension)>,
-    },
-    SetKeys {
-        transport: TransportId,
-        keys: SrtpKeys,
-    },
-    SetHeadroom {
-        transport: TransportId,
-        has_headroom: bool,
-    },
-    RemoveTransport {
-        transport: TransportId,
-    },
-    AddSource {
-        source: SourceId,
-        transport: TransportId,
-    },
-    RemoveSource {
-        source: SourceId,
-    },
-    AddSlot {
-        slot: SlotId,
-        parameters: SlotParameters,
-    },
-    Show {
-        slot: SlotId,
-        source: Option<SourceId>,
-        layer: u8,
-    },
-    SetStage {
-        slot: SlotId,
-        is_stage: bool,
-    },
-    RemoveSlot {
-        slot: SlotId,
-    },
-    RemoveRoom {
-        room: RoomId,
-    },
+    /// For all that it concerns: what of it is for the receive side alone, a shard leaves.
+    Command(Arc<Command>),
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ pub mod handover;
 pub mod ice;
 pub mod ids;
 mod ingress;
-mod limits;
+pub mod limits;
 mod meter;
 mod placement;
 mod random;

@@ -20,8 +20,9 @@ pub(crate) const STUN_ANSWERS: u8 = 10;
 /// No check is longer: a username of 513 bytes (RFC 8489 §14.3) leaves room to spare.
 pub(crate) const STUN_BYTES: usize = 1280;
 
-/// DTLS datagrams that wait for Python, per transport.
-pub(crate) const DTLS_WAITING: u16 = 64;
+/// DTLS datagrams that wait for Python, per transport: in the protocol's queue, and as many that
+/// are handed over already.
+pub const DTLS_WAITING: u16 = 64;
 /// A DTLS flight is cut to the path MTU; a datagram of more is no handshake.
 pub(crate) const DTLS_DATAGRAM: usize = 2048;
 /// Answers to STUN, DTLS and BYE that wait for the socket, in bytes.

@@ -5,6 +5,7 @@
 //! knows of subscribers only which shard of the send side has which. Values for one shard
 //! leave in the order in which things happened; so a subscriber sees them in order.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -13,7 +14,7 @@ use crate::demux::{Kind, classify};
 use crate::drop::{DropCounters, DropReason};
 use crate::event::{Event, LostReason};
 use crate::events::EventQueue;
-use crate::handover::{Asked, Down, Handed, ShardCommand, ShardSet, earlier};
+use crate::handover::{Asked, Down, Handed, earlier};
 use crate::ice::{IceEvent, IceTable};
 use crate::ids::TransportId;
 use crate::ingress::Ingress;
@@ -244,104 +245,66 @@ impl ReceiveSide {
     pub fn handle_command(&mut self, now: Instant, command: Command) {
         self.last_path = None;
         let to = self.placement.follow(&command);
+        let command = Arc::new(command);
+        // The send side hears of it before what follows from it here: of a source's end before
+        // the end of its layers.
+        if !to.is_empty() {
+            let down = Down::Command(Arc::clone(&command));
+            self.handed.push(Handed { to, down });
+        }
+        self.obey(now, &command);
+        self.settle();
+    }
+
+    /// What of a command concerns the receive side.
+    fn obey(&mut self, now: Instant, command: &Command) {
         match command {
             Command::AddTransport {
                 transport,
                 ice,
                 extensions,
             } => {
-                self.ice.add(now, transport, ice);
-                self.ingress.add_transport(transport, &extensions);
-                let order = ShardCommand::AddTransport {
-                    transport,
-                    extensions,
-                };
-                self.pass(to, order);
+                self.ice.add(now, *transport, ice.clone());
+                self.ingress.add_transport(*transport, extensions);
             }
-            Command::RestartIce { transport, ice } => self.ice.restart(now, transport, ice),
-            Command::SetKeys { transport, keys } => self.set_keys(to, transport, keys),
+            Command::RestartIce { transport, ice } => {
+                self.ice.restart(now, *transport, ice.clone());
+            }
+            Command::SetKeys { transport, keys } => self.set_keys(*transport, keys),
             Command::SendDtls {
                 transport,
                 datagram,
-            } => self.send_dtls(transport, &datagram),
+            } => self.send_dtls(*transport, datagram),
             Command::SetExtensions {
                 transport,
                 extensions,
-            } => {
-                self.ingress.set_extensions(transport, &extensions);
-                let order = ShardCommand::SetExtensions {
-                    transport,
-                    extensions,
-                };
-                self.pass(to, order);
-            }
-            Command::SetHeadroom {
-                transport,
-                has_headroom,
-            } => {
-                let order = ShardCommand::SetHeadroom {
-                    transport,
-                    has_headroom,
-                };
-                self.pass(to, order);
-            }
+            } => self.ingress.set_extensions(*transport, extensions),
             Command::RemoveTransport { transport } => {
-                self.pass(to, ShardCommand::RemoveTransport { transport });
-                self.ingress.remove_transport(now, transport);
-                self.ice.remove(transport);
+                self.ingress.remove_transport(now, *transport);
+                self.ice.remove(*transport);
             }
             Command::AddSource { source, parameters } => {
-                let transport = parameters.transport;
-                self.pass(to, ShardCommand::AddSource { source, transport });
-                self.ingress.add_source(now, source, parameters);
+                self.ingress.add_source(now, *source, parameters.clone());
             }
             Command::SetForwarding { source, forwarding } => {
-                self.ingress.set_forwarding(now, source, forwarding);
+                self.ingress.set_forwarding(now, *source, *forwarding);
             }
-            Command::RemoveSource { source } => {
-                self.pass(to, ShardCommand::RemoveSource { source });
-                self.ingress.remove_source(now, source);
-            }
-            Command::AddSlot { slot, parameters } => {
-                self.pass(to, ShardCommand::AddSlot { slot, parameters });
-            }
-            Command::SetStage { slot, is_stage } => {
-                self.pass(to, ShardCommand::SetStage { slot, is_stage });
-            }
-            Command::Show {
-                slot,
-                source,
-                layer,
-            } => {
-                let order = ShardCommand::Show {
-                    slot,
-                    source,
-                    layer,
-                };
-                self.pass(to, order);
-            }
-            Command::RemoveSlot { slot } => self.pass(to, ShardCommand::RemoveSlot { slot }),
-            Command::AddRoom { room, positions } => self.ingress.add_room(room, positions),
-            Command::RemoveRoom { room } => {
-                self.ingress.remove_room(room);
-                self.pass(to, ShardCommand::RemoveRoom { room });
-            }
-        }
-        self.settle();
-    }
-
-    fn pass(&mut self, to: ShardSet, command: ShardCommand) {
-        if !to.is_empty() {
-            let down = Down::Command(Box::new(command));
-            self.handed.push(Handed { to, down });
+            Command::RemoveSource { source } => self.ingress.remove_source(now, *source),
+            Command::AddRoom { room, positions } => self.ingress.add_room(*room, *positions),
+            Command::RemoveRoom { room } => self.ingress.remove_room(*room),
+            Command::SetHeadroom { .. }
+            | Command::AddSlot { .. }
+            | Command::SetStage { .. }
+            | Command::Show { .. }
+            | Command::RemoveSlot { .. } => {}
         }
     }
 
-    /// Keys come from our own DTLS, checked there; wrong lengths leave the transport mute.
-    fn set_keys(&mut self, to: ShardSet, transport: TransportId, keys: SrtpKeys) {
-        match self.ingress.set_keys(transport, &keys) {
-            Ok(()) => self.pass(to, ShardCommand::SetKeys { transport, keys }),
-            Err(_) => self.drops.count(DropReason::NoKeys),
+    /// Keys come from our own DTLS, checked there; wrong lengths leave the transport mute, in
+    /// both directions, and count in both.
+    fn set_keys(&mut self, transport: TransportId, keys: &SrtpKeys) {
+        if self.ingress.set_keys(transport, keys).is_err() {
+            self.drops.count(DropReason::NoKeys);
         }
     }
 

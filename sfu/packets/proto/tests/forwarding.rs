@@ -8,6 +8,7 @@ use sfu_proto::command::{Command, Extension, SrtpProfile};
 use sfu_proto::drop::DropReason;
 use sfu_proto::event::Event;
 use sfu_proto::ids::{SlotId, SourceId};
+use sfu_proto::srtp::SrtpSender;
 use world::*;
 
 fn sequence_numbers(rtp: &[Rtp]) -> Vec<u16> {
@@ -74,6 +75,27 @@ fn nothing_is_sent_before_a_keyframe() {
     let frame = camera.frame(true, &[500, 500]);
     world.send(&publisher, &frame);
     assert_eq!(world.receive_rtp(&mut viewer).len(), 2);
+}
+
+#[test]
+fn under_new_keys_a_stream_is_counted_from_its_first_number_again() {
+    let mut scene = Scene::new();
+    scene.camera.index = 65_534;
+    scene.frame(true, &[500, 500, 500, 500]);
+    assert_eq!(scene.got(), 4, "over the roll-over");
+
+    let keys = &mut scene.publisher.keys;
+    keys.remote.0 = vec![0xee; 16];
+    scene.publisher.sender = SrtpSender::new(keys.profile, &keys.remote.0, &keys.remote.1).unwrap();
+    scene.world.set_keys(&scene.publisher);
+    scene.camera.index = 2;
+    scene.frame(true, &[500, 500]);
+    assert_eq!(scene.got(), 2);
+    assert_eq!(scene.world.layer(1, 0).lost, 0);
+
+    scene.world.set_keys(&scene.publisher);
+    scene.frame(false, &[500]);
+    assert_eq!(scene.got(), 1, "the same keys change nothing");
 }
 
 #[test]

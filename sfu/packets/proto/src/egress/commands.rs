@@ -1,41 +1,49 @@
 //! Commands, told apart.
 
 use super::Egress;
+use crate::command::Command;
 use crate::drop::DropReason;
-use crate::handover::ShardCommand;
 
 impl Egress {
-    pub(super) fn obey(&mut self, command: ShardCommand) {
+    pub(super) fn obey(&mut self, command: Command) {
         match command {
-            ShardCommand::AddTransport {
+            Command::AddTransport {
                 transport,
                 extensions,
+                ..
             } => self.add_transport(transport, &extensions),
-            ShardCommand::SetExtensions {
+            Command::SetExtensions {
                 transport,
                 extensions,
             } => self.set_extensions(transport, &extensions),
-            ShardCommand::SetKeys { transport, keys } => {
+            Command::SetKeys { transport, keys } => {
                 if self.set_keys(transport, &keys).is_err() {
                     self.drops.count(DropReason::NoKeys);
                 }
             }
-            ShardCommand::SetHeadroom {
+            Command::SetHeadroom {
                 transport,
                 has_headroom,
             } => self.set_headroom(transport, has_headroom),
-            ShardCommand::RemoveTransport { transport } => self.remove_transport(transport),
-            ShardCommand::AddSource { source, transport } => self.add_source(source, transport),
-            ShardCommand::RemoveSource { source } => self.remove_source(source),
-            ShardCommand::AddSlot { slot, parameters } => self.add_slot(slot, parameters),
-            ShardCommand::Show {
+            Command::RemoveTransport { transport } => self.remove_transport(transport),
+            Command::AddSource { source, parameters } => {
+                self.add_source(source, parameters.transport);
+            }
+            Command::RemoveSource { source } => self.remove_source(source),
+            Command::AddSlot { slot, parameters } => self.add_slot(slot, parameters),
+            Command::Show {
                 slot,
                 source,
                 layer,
             } => self.show(slot, source, layer),
-            ShardCommand::SetStage { slot, is_stage } => self.set_stage(slot, is_stage),
-            ShardCommand::RemoveSlot { slot } => self.remove_slot(slot),
-            ShardCommand::RemoveRoom { room } => self.remove_room(room),
+            Command::SetStage { slot, is_stage } => self.set_stage(slot, is_stage),
+            Command::RemoveSlot { slot } => self.remove_slot(slot),
+            Command::RemoveRoom { room } => self.remove_room(room),
+            // Placement gives these to no shard: they are the receive side's.
+            Command::RestartIce { .. }
+            | Command::SendDtls { .. }
+            | Command::SetForwarding { .. }
+            | Command::AddRoom { .. } => {}
         }
     }
 }

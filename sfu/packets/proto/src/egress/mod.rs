@@ -213,7 +213,7 @@ impl Egress {
             Down::Reported { transport, report } => self.take_report(now, transport, report),
             Down::Missed(layers) => layers.into_iter().for_each(|layer| self.skip(layer)),
             Down::Path { transport, path } => self.set_path(transport, path),
-            Down::Command(command) => self.obey(*command),
+            Down::Command(command) => self.obey(Arc::unwrap_or_clone(command)),
         }
     }
 

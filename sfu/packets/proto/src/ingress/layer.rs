@@ -96,6 +96,12 @@ impl Layer {
         self.is_passed_down = false;
     }
 
+    /// The stream's own numbers begin anew.
+    pub(crate) fn forget_numbers(&mut self) {
+        self.reception = Reception::default();
+        self.nack = NackList::default();
+    }
+
     /// Counts a frame at its first packet, whichever comes first.
     pub(crate) fn count_frame(&mut self, timestamp: u32) {
         let is_newer = self

@@ -130,9 +130,23 @@ impl Ingress {
     }
 
     pub(crate) fn set_keys(&mut self, id: TransportId, keys: &SrtpKeys) -> Result<(), SrtpError> {
-        match self.receiver_of(id) {
-            Some(index) => self.receivers[index].set_keys(keys),
-            None => Ok(()),
+        let Some(index) = self.receiver_of(id) else {
+            return Ok(());
+        };
+        if self.receivers[index].set_keys(keys)? {
+            self.begin_streams_anew(index);
+        }
+        Ok(())
+    }
+
+    /// Under other keys packets are counted from no roll-over again (RFC 3711 §3.3.1): what was
+    /// known of a stream's numbers would make them 65 536 or more too old.
+    fn begin_streams_anew(&mut self, receiver: usize) {
+        let streams = self.receivers[receiver].streams.iter();
+        let layers: Vec<usize> = streams.filter_map(|stream| stream.layer).collect();
+        for layer in layers {
+            self.end_layer(layer);
+            self.layers[layer].forget_numbers();
         }
     }
 

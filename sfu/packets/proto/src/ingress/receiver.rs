@@ -92,10 +92,11 @@ impl Receiver {
         }
     }
 
-    /// The same keys again change nothing: replay windows must not be forgotten.
-    pub(crate) fn set_keys(&mut self, keys: &SrtpKeys) -> Result<(), SrtpError> {
+    /// True where they are others than before. The same keys again change nothing: replay
+    /// windows must not be forgotten.
+    pub(crate) fn set_keys(&mut self, keys: &SrtpKeys) -> Result<bool, SrtpError> {
         if self.keys.as_ref() == Some(keys) {
-            return Ok(());
+            return Ok(false);
         }
         self.srtp = Some(SrtpReceiver::new(
             keys.profile,
@@ -103,7 +104,7 @@ impl Receiver {
             &keys.remote.1,
         )?);
         self.keys = Some(keys.clone());
-        Ok(())
+        Ok(true)
     }
 
     pub(crate) fn stream(&self, ssrc: u32) -> Option<usize> {
