@@ -32,7 +32,7 @@ class StopSignals:
 
 async def drain(rooms: Rooms, timeout_s: float, now: asyncio.Event) -> None:
     """No new joins; running calls go on until the last has ended, the time is over or `now` is set."""
-    rooms.drain()
+    rooms.drain(timeout_s)
     log.info("no new joins from now on", rooms=len(rooms), timeout_s=timeout_s)
     vacated = Vacated(rooms)
     waits = [asyncio.create_task(event.wait()) for event in (vacated.event, now)]

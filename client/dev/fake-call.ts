@@ -46,6 +46,7 @@ export interface FakeOptions {
   noCamera?: boolean;
   poor?: boolean;
   locked?: boolean;
+  draining?: boolean;
 }
 
 /** Every fifth person has no camera, every third is muted. */
@@ -114,11 +115,13 @@ export class FakeCall implements Call {
       audio: [],
       speaking: ["p1-m"],
       dominant: "p1-m",
+      ...(options.draining ? { ends_at: Date.now() / 1000 + 600 } : {}),
     });
     const name = options.phase ?? "joined";
     const phase: Phase = name === "reconnecting" ? { name } : { name: "joined" };
     this.state = new Store<CallState>({
       phase,
+      entry: null,
       room,
       quality: options.poor ? "poor" : "good",
       switching: new Set(),

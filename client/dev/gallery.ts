@@ -23,6 +23,7 @@ function options(): FakeOptions {
     noCamera: has("denied"),
     poor: has("poor"),
     locked: has("locked"),
+    draining: has("draining"),
     ...(has("reconnecting") ? { phase: "reconnecting" as const } : {}),
     ...(role === "subscriber" || role === "publisher" ? { role } : {}),
   };
@@ -34,7 +35,7 @@ function page() {
     case "landing":
       return html`<meet-landing></meet-landing>`;
     case "prejoin":
-      return html`<meet-prejoin .room=${"team-sync"} .name=${query.get("name") ?? "Marta"} .capture=${fakeCapture(query.get("denied") === "1")}></meet-prejoin>`;
+      return html`<meet-prejoin .room=${query.get("room") ?? "team-sync"} .entry=${query.get("entry")} .name=${query.get("name") ?? "Marta"} .capture=${fakeCapture(query.get("denied") === "1")}></meet-prejoin>`;
     case "ended":
       return endedPage(query.get("reason") === "removed" ? "removed" : "left", w, () => {});
     case "refused":

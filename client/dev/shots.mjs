@@ -8,6 +8,13 @@ import { createServer } from "vite";
 const DESKTOP = { width: 1280, height: 800 };
 const PHONE = { width: 360, height: 740 };
 const room = (query) => `/dev/gallery.html?state=room&${query}`;
+const type = (text) => (page) => page.getByLabel("Meeting name").fill(text);
+const tell = (page) =>
+  page.evaluate(() => {
+    const toasts = document.querySelector("meet-toasts");
+    for (const text of ["Link copied", "Ana Lucía Pérez joined", "A moderator muted your microphone"])
+      toasts.say(text);
+  });
 const click = (name) => (page) => page.getByRole("button", { name, exact: true }).click();
 
 const STATES = [
@@ -18,6 +25,19 @@ const STATES = [
   { name: "prejoin-dark", url: "/dev/gallery.html?state=prejoin", dark: true },
   { name: "prejoin-denied", url: "/dev/gallery.html?state=prejoin&denied=1" },
   { name: "prejoin-phone", url: "/dev/gallery.html?state=prejoin", size: PHONE },
+  { name: "prejoin-locked", url: "/dev/gallery.html?state=prejoin&entry=room_locked" },
+  {
+    name: "prejoin-bad-room",
+    url: "/dev/gallery.html?state=prejoin&entry=bad_name&room=Team%20sync!",
+    dark: true,
+  },
+  { name: "prejoin-draining-phone", url: "/dev/gallery.html?state=prejoin&entry=draining", size: PHONE },
+  { name: "landing-renamed", url: "/dev/gallery.html?state=landing", act: type("Team sync!") },
+  { name: "alone-told", url: room("people=1"), act: tell, dark: true },
+  { name: "alone-told-phone", url: room("people=1&poor=1"), size: PHONE, act: tell },
+  { name: "four-told", url: room("people=4"), act: tell, dark: true },
+  { name: "draining", url: room("people=4&draining=1"), dark: true },
+  { name: "draining-phone", url: room("people=4&draining=1&poor=1"), size: PHONE, act: tell },
   { name: "alone", url: room("people=1"), dark: true },
   { name: "alone-phone", url: room("people=1"), size: PHONE },
   { name: "two", url: room("people=2"), dark: true },

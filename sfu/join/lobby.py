@@ -54,6 +54,8 @@ class Lobby:
     def prepare(self, request: JoinRequest) -> Preparation:
         """Refuses what a join would refuse now, and more than so many at once."""
         may_publish = request.grant.may_publish
+        # First: those who wait at a locked door ask again and again, and reading an offer takes longer.
+        self._rooms.check_entry(request.room, request.grant.role)
         plan = make_plan(
             request.sdp,
             request.kind,
@@ -61,7 +63,6 @@ class Lobby:
             hints=request.tracks,
             limits=self._limits,
         )
-        self._rooms.check_entry(request.room, request.grant.role)
         with ExitStack() as undo:
             place = self._take_place(request.came_from)
             undo.callback(place.give_back)

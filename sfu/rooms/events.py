@@ -114,6 +114,13 @@ class RoomLocked:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomDraining:
+    """The server is shutting down: nobody new enters, and it goes on until `ends_at` (Unix time) at most."""
+
+    ends_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoomEnded:
     """A moderator ended it; :class:`ParticipantLeft` (`room_ended`) follows for everyone."""
 
@@ -155,6 +162,7 @@ RoomEvent = (
     | LayersWanted
     | SpeakersChanged
     | RoomLocked
+    | RoomDraining
     | RoomEnded
     | MediaLost
     | MediaRestored

@@ -11,7 +11,7 @@ from sfu.clock import Clock
 from sfu.errors import Draining, ServerFull, SfuError
 from sfu.limits import Limits
 from sfu.rooms.audience import Viewer
-from sfu.rooms.events import Observer, RoomClosed, RoomEvent, RoomOpened
+from sfu.rooms.events import Observer, RoomClosed, RoomDraining, RoomEvent, RoomOpened
 from sfu.rooms.names import checked_room_name
 from sfu.rooms.participant import Participant, ParticipantKind
 from sfu.rooms.permissions import Role
@@ -33,7 +33,7 @@ class Rooms:
         self._observers: list[Observer] = []
         self._untold: deque[tuple[Room, RoomEvent]] = deque()
         self._is_telling = False
-        self._is_draining = False
+        self._ends_at: float | None = None
 
     def __iter__(self) -> Iterator[Room]:
         return iter(tuple(self._rooms.values()))
@@ -43,7 +43,12 @@ class Rooms:
 
     @property
     def is_draining(self) -> bool:
-        return self._is_draining
+        return self._ends_at is not None
+
+    @property
+    def ends_at(self) -> float | None:
+        """The Unix time until which calls may go on, once the server is shutting down."""
+        return self._ends_at
 
     def add_observer(self, observer: Observer) -> None:
         self._observers.append(observer)
@@ -59,9 +64,11 @@ class Rooms:
         """How the room is really called; raises :class:`BadName`."""
         return checked_room_name(name, self._limits.room_name_length)
 
-    def drain(self) -> None:
-        """From now on nobody enters; those inside stay until they go."""
-        self._is_draining = True
+    def drain(self, within_s: float) -> None:
+        """From now on nobody enters; those inside are told how long they may stay."""
+        self._ends_at = self._clock.unix() + within_s
+        for room in self:
+            self.tell(room, RoomDraining(self._ends_at))
 
     def join(
         self,
@@ -120,7 +127,7 @@ class Rooms:
 
         Raises Draining, BadName, ServerFull.
         """
-        if self._is_draining:
+        if self.is_draining:
             raise Draining("The server is shutting down.")
         name = self.checked_name(name)
         room = self._rooms.get(name)

@@ -8,6 +8,7 @@ Sans-IO: frames come in by calls and go out through the outlet. Knows no WebSock
 from dataclasses import dataclass
 
 from sfu.auth.authenticator import Authenticator
+from sfu.auth.grants import Grant
 from sfu.errors import BadMessage, NotJoined, RateLimited, SessionExpired, SfuError
 from sfu.join.lobby import Preparation
 from sfu.join.requests import JoinRequest
@@ -15,6 +16,7 @@ from sfu.limits import FIXED
 from sfu.log import get_logger
 from sfu.rooms.rooms import Rooms
 from sfu.signalling import handlers, messages, translate, wire
+from sfu.signalling.entry import EntryWatch
 from sfu.signalling.handlers import Desk
 from sfu.signalling.messages import ClientMessage
 from sfu.signalling.outlet import CloseCode, Outlet
@@ -46,6 +48,7 @@ class Dialogue:
         self._session: Session | None = None
         self._timers = timers
         self._preparation: Preparation | None = None
+        self._watch: EntryWatch | None = None
         self._overdue: Timer | None = timers.call_later(FIXED.join_timeout_s, self._join_is_overdue)
 
     @property
@@ -115,11 +118,12 @@ class Dialogue:
         self._overdue = self._timers.call_later(FIXED.lobby_s, self._join_is_overdue)
         answer = self._preparation.answer
         self._outlet.send(wire.encode(messages.Prepared(id=message.id, sdp=answer)))
+        self._watch = EntryWatch(self._timers, self._outlet, lambda: self._check_entry(message))
 
     def _join(self, message: messages.Join) -> None:
         joiner, request = self._desk.joiner, self._request(message, name=message.name)
         if message.sdp is None:
-            preparation, self._preparation = self._preparation, None
+            preparation = self._taken_preparation()
             if preparation is None:
                 raise SessionExpired("Nothing is prepared. Join with an offer.")
             joined = joiner.enter(request, preparation)
@@ -132,18 +136,26 @@ class Dialogue:
         self._begin(session, message.id, None if message.sdp is None else joined.answer)
 
     def _request(self, message: messages.Prepare | messages.Join, *, name: str) -> JoinRequest:
-        # The token is for the room as it is really called, whichever way it was spelt.
-        room = self._entrance.rooms.checked_name(message.room)
+        grant = self._grant(message)
         return JoinRequest(
             kind="participant",
-            room=room,
-            grant=self._entrance.authenticator.authenticate(message.token, room),
+            room=grant.room,
+            grant=grant,
             sdp=message.sdp or "",
             name=name,
             tracks=handlers.hints(message.tracks),
             reached_at=self._desk.reached_at,
             came_from=self._desk.came_from,
         )
+
+    def _grant(self, message: messages.Prepare | messages.Join) -> Grant:
+        # The token is for the room as it is really called, whichever way it was spelt.
+        room = self._entrance.rooms.checked_name(message.room)
+        return self._entrance.authenticator.authenticate(message.token, room)
+
+    def _check_entry(self, message: messages.Prepare) -> None:
+        grant = self._grant(message)
+        self._entrance.rooms.check_entry(grant.room, grant.role)
 
     def _resume(self, message: messages.Resume) -> None:
         session = self._entrance.sessions.resume(message.session, message.last_seq, self._outlet)
@@ -162,6 +174,7 @@ class Dialogue:
             whose=room.participant(session.participant),
             others=self._entrance.sessions.roster.of(room),
             chat=self._desk.chat.history(room, session.participant),
+            ends_at=self._entrance.rooms.ends_at,
             sdp=sdp,
         )
         self._outlet.send(wire.encode(joined))
@@ -177,8 +190,15 @@ class Dialogue:
             self._overdue.cancel()
             self._overdue = None
 
+    def _taken_preparation(self) -> Preparation | None:
+        """What was prepared, which is the caller's from here on."""
+        if self._watch is not None:
+            self._watch.stop()
+        preparation, self._preparation, self._watch = self._preparation, None, None
+        return preparation
+
     def _drop_preparation(self) -> None:
-        preparation, self._preparation = self._preparation, None
+        preparation = self._taken_preparation()
         if preparation is not None:
             self._desk.joiner.drop(preparation)
 

@@ -234,6 +234,13 @@ class Prepared(Message, frozen=True, tag="prepared"):
     """The answer."""
 
 
+class Entry(Message, frozen=True, tag="entry"):
+    """After `prepared`, while the join has not come: whether it would be let in has changed."""
+
+    refusal: ErrorCode | None = None
+    """What it would be refused with now; absent once it would be let in again."""
+
+
 class Joined(Message, frozen=True, tag="joined"):
     """Reply to `join` and `resume`: the whole state of the room as this participant may see it."""
 
@@ -258,6 +265,8 @@ class Joined(Message, frozen=True, tag="joined"):
     speaking: list[str]
     dominant: str | None = None
     wanted: list[WantedLayers] = []
+    ends_at: float | None = None
+    """As in :class:`Draining`, once the server is shutting down."""
     sdp: str | None = None
     """The answer; absent after `resume` and `prepare`."""
 
@@ -357,6 +366,13 @@ class RoomUpdated(Event, frozen=True, tag="room_updated"):
     locked: bool
 
 
+class Draining(Event, frozen=True, tag="draining"):
+    """The server is shutting down: nobody new comes in, and calls go on until `ends_at` at the latest."""
+
+    ends_at: float
+    """Unix time, seconds."""
+
+
 class MediaRestartNeeded(Event, frozen=True, tag="media_restart_needed"):
     """The server lost the media path: send :class:`Offer` from a new `RTCPeerConnection` within 30 s."""
 
@@ -369,6 +385,7 @@ class Ended(Event, frozen=True, tag="ended"):
 
 ServerMessage = (
     Prepared
+    | Entry
     | Joined
     | Answer
     | Ok
@@ -385,6 +402,7 @@ ServerMessage = (
     | Speakers
     | ChatReceived
     | RoomUpdated
+    | Draining
     | MediaRestartNeeded
     | Ended
 )

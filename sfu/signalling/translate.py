@@ -34,6 +34,8 @@ def to_all(event: RoomEvent) -> messages.Event | None:
             return messages.TrackUnpublished(seq=0, participant=id_, track=track)
         case events.RoomLocked(locked):
             return messages.RoomUpdated(seq=0, locked=locked)
+        case events.RoomDraining(ends_at):
+            return messages.Draining(seq=0, ends_at=ends_at)
         case _:
             return None
 
@@ -97,6 +99,7 @@ def joined(
     whose: Participant,
     others: Sequence[msgspec.Raw],
     chat: list[ChatMessage],
+    ends_at: float | None,
     sdp: str | None,
 ) -> messages.Joined:
     """`others`: those present, as :func:`participant` has them, encoded."""
@@ -118,6 +121,7 @@ def joined(
         speaking=list(heard.speaking),
         dominant=heard.dominant,
         wanted=_wanted(whose),
+        ends_at=ends_at,
         sdp=sdp,
     )
 

@@ -9,7 +9,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
+from types import ModuleType, NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -73,8 +73,14 @@ def _interface(cls: type[msgspec.Struct], docs: Docs, aliases: Mapping[object, s
         lines.append(f'  readonly type: "{info.tag}";')
     for member in info.fields:
         lines += _comment(docs.fields.get(member.name), "  ")
-        lines.append(_member(member, aliases.get(hints[member.name])))
+        lines.append(_member(member, aliases.get(_present(hints[member.name]))))
     return "\n".join([*lines, "}\n"])
+
+
+def _present(hint: Any) -> Any:
+    """`X` of `X | None`: the mark of an optional field says the rest."""
+    members = [member for member in get_args(hint) if member is not NoneType]
+    return members[0] if len(members) == 1 and NoneType in get_args(hint) else hint
 
 
 def _hints(cls: type[msgspec.Struct]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 
 import pytest
 
@@ -73,6 +74,8 @@ async def test_sigterm_lets_calls_go_on_until_the_last_has_left_and_new_ones_not
         ):
             await asyncio.gather(ana.sees(1), biel.sees(1))
             server.process.send_signal(signal.SIGTERM)
+            told = await asyncio.gather(*(one.signalling.event("draining") for one in (ana, biel)))
+            assert all(0 < event["ends_at"] - time.time() < 610 for event in told)
             late = Peer(server, "drain", "Carla")
             with pytest.raises((Refused, OSError)) as refused:
                 await late.join(video_slots=1, audio_slots=1)
@@ -90,6 +93,7 @@ async def test_calls_that_outlast_the_draining_are_told() -> None:
         Peer.joined(server, "drain", "Ana", video_slots=1, audio_slots=1) as ana,
     ):
         server.process.send_signal(signal.SIGTERM)
+        await ana.signalling.event("draining")
         assert (await ana.signalling.event("ended"))["reason"] == "server_stopped"
         async with within("the end of the server"):
             assert await server.process.wait() == 0

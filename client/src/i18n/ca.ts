@@ -12,6 +12,7 @@ export const ca: Messages = {
   meetingName: "Nom de la reunió",
   go: "Continua",
   badMeetingName: "Fes servir lletres, xifres, guions i guions baixos, 64 com a màxim.",
+  meetingBecomes: (name: string) => `La reunió es dirà ${name}.`,
   language: "Idioma",
 
   prejoinTitle: (room) => `Vols entrar a ${room}?`,
@@ -19,6 +20,10 @@ export const ca: Messages = {
   nameNeeded: "Escriu el teu nom.",
   join: "Entra",
   joining: "S’està entrant…",
+  entryBadRoom: "Cap reunió no es pot dir com diu aquest enllaç.",
+  entryInstead: (name: string) => `Vés a ${name}`,
+  entryDraining: "El servidor s’està aturant i no deixa entrar ningú més.",
+  entryWaits: "Podràs entrar des d’aquí tan bon punt això canviï.",
   camera: "Càmera",
   microphone: "Micròfon",
   speaker: "Altaveu",
@@ -135,6 +140,8 @@ export const ca: Messages = {
 
   reconnecting: "S’està reconnectant…",
   poorConnection: "La teva connexió és inestable",
+  draining: (time: string) =>
+    `El servidor s’està a punt d’aturar. Aquesta trucada pot continuar fins a les ${time}.`,
   clickToHear: "Prem per activar el so",
   soundBlocked: "El teu navegador reté el so.",
 

@@ -11,6 +11,7 @@ export const en = {
   meetingName: "Meeting name",
   go: "Continue",
   badMeetingName: "Use letters, digits, hyphens and underscores, at most 64.",
+  meetingBecomes: (name: string) => `The meeting will be called ${name}.`,
   language: "Language",
 
   prejoinTitle: (room: string) => `Ready to join ${room}?`,
@@ -18,6 +19,10 @@ export const en = {
   nameNeeded: "Please enter your name.",
   join: "Join",
   joining: "Joining…",
+  entryBadRoom: "No meeting can have the name in this link.",
+  entryInstead: (name: string) => `Go to ${name} instead`,
+  entryDraining: "The server is shutting down and lets nobody new in.",
+  entryWaits: "You can join here as soon as that changes.",
   camera: "Camera",
   microphone: "Microphone",
   speaker: "Speaker",
@@ -134,6 +139,7 @@ export const en = {
 
   reconnecting: "Reconnecting…",
   poorConnection: "Your connection is unstable",
+  draining: (time: string) => `The server is shutting down. This call may go on until ${time}.`,
   clickToHear: "Click to hear",
   soundBlocked: "Your browser is holding the sound back.",
 

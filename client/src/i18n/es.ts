@@ -12,6 +12,7 @@ export const es: Messages = {
   meetingName: "Nombre de la reunión",
   go: "Continuar",
   badMeetingName: "Usa letras, cifras, guiones y guiones bajos, 64 como máximo.",
+  meetingBecomes: (name: string) => `La reunión se llamará ${name}.`,
   language: "Idioma",
 
   prejoinTitle: (room) => `¿Entrar en ${room}?`,
@@ -19,6 +20,10 @@ export const es: Messages = {
   nameNeeded: "Escribe tu nombre.",
   join: "Entrar",
   joining: "Entrando…",
+  entryBadRoom: "Ninguna reunión puede llamarse como dice este enlace.",
+  entryInstead: (name: string) => `Ir a ${name}`,
+  entryDraining: "El servidor se está apagando y no deja entrar a nadie más.",
+  entryWaits: "Podrás entrar desde aquí en cuanto eso cambie.",
   camera: "Cámara",
   microphone: "Micrófono",
   speaker: "Altavoz",
@@ -135,6 +140,7 @@ export const es: Messages = {
 
   reconnecting: "Reconectando…",
   poorConnection: "Tu conexión es inestable",
+  draining: (time: string) => `El servidor se va a apagar. Esta llamada puede seguir hasta las ${time}.`,
   clickToHear: "Pulsa para activar el sonido",
   soundBlocked: "Tu navegador está reteniendo el sonido.",
 

@@ -206,6 +206,13 @@ export interface Prepared {
   readonly sdp: string;
 }
 
+/** After `prepared`, while the join has not come: whether it would be let in has changed. */
+export interface Entry {
+  readonly type: "entry";
+  /** What it would be refused with now; absent once it would be let in again. */
+  readonly refusal?: ErrorCode;
+}
+
 /** Reply to `join` and `resume`: the whole state of the room as this participant may see it. */
 export interface Joined {
   readonly type: "joined";
@@ -230,6 +237,8 @@ export interface Joined {
   readonly speaking: readonly string[];
   readonly dominant?: string;
   readonly wanted?: readonly WantedLayers[];
+  /** As in `Draining`, once the server is shutting down. */
+  readonly ends_at?: number;
   /** The answer; absent after `resume` and `prepare`. */
   readonly sdp?: string;
 }
@@ -343,6 +352,14 @@ export interface RoomUpdated {
   readonly locked: boolean;
 }
 
+/** The server is shutting down: nobody new comes in, and calls go on until `ends_at` at the latest. */
+export interface Draining {
+  readonly type: "draining";
+  readonly seq: number;
+  /** Unix time, seconds. */
+  readonly ends_at: number;
+}
+
 /** The server lost the media path: send `Offer` from a new `RTCPeerConnection` within 30 s. */
 export interface MediaRestartNeeded {
   readonly type: "media_restart_needed";
@@ -375,6 +392,7 @@ export type ClientMessage =
 /** All that a client receives. */
 export type ServerMessage =
   | Prepared
+  | Entry
   | Joined
   | Answer
   | Ok
@@ -391,6 +409,7 @@ export type ServerMessage =
   | Speakers
   | ChatReceived
   | RoomUpdated
+  | Draining
   | MediaRestartNeeded
   | Ended;
 
@@ -428,5 +447,6 @@ export type ServerEvent =
   | Speakers
   | ChatReceived
   | RoomUpdated
+  | Draining
   | MediaRestartNeeded
   | Ended;

@@ -22,7 +22,9 @@ import type {
 } from "../protocol/index.ts";
 import type { SignalClient, SignalListener } from "../signal/client.ts";
 import { RequestRefused, SignalLost } from "../signal/errors.ts";
+import type { JoinProblem } from "./call.ts";
 import { PathKeeper, type Remedy } from "./path.ts";
+import { refusalOf } from "./refusal.ts";
 
 export interface AttachmentOptions {
   room: string;
@@ -47,6 +49,8 @@ export interface AttachmentListener extends SignalListener {
 const PAGES = [9, 16, 25];
 
 export class Attachment {
+  /** What a join would be refused with now, null if it would be let in; told while `prepare` holds. */
+  onEntry: ((problem: JoinProblem | null) => void) | null = null;
   readonly #place: { room: string; token?: string };
   readonly #capture: Capture;
   readonly #openTransport: () => MediaTransport;
@@ -75,6 +79,7 @@ export class Attachment {
     this.#videoSlots = options.videoSlots;
     this.#openTransport = options.openTransport;
     this.#signal = options.openSignal();
+    this.#signal.onEntry = (refusal) => this.onEntry?.(refusal);
     this.#transport = this.#openTransport();
     this.#transport.prepare().catch(() => {});
     this.#signal.open().catch(() => {});
@@ -82,12 +87,12 @@ export class Attachment {
 
   /**
    * Connects while the person still decides; nothing is sent, and nobody is told. The server ends it
-   * after some minutes: to be called again whenever joining comes near. A refusal shows at `join`.
+   * after some minutes: to be called again whenever joining comes near.
    */
   prepare(): void {
     if (this.#asked && this.#signal.isUp) return;
     this.#forgetAnswered();
-    this.#asked = this.#ask().catch(() => false);
+    this.#asked = this.#ask().catch((error: unknown) => this.#refused(error));
   }
 
   /** `onJoined` runs before the media path is up: the room can be drawn meanwhile. */
@@ -189,13 +194,21 @@ export class Attachment {
     prepared.then(
       ({ sdp: answer }) => {
         if (transport !== this.#transport) return;
+        this.onEntry?.(null);
         this.#accept(answer).catch(() => {
           this.#asked = null;
         });
       },
-      () => {},
+      (error: unknown) => this.#refused(error),
     );
     return true;
+  }
+
+  /** Nothing is prepared: it may be asked for again, and a join brings its offer. */
+  #refused(error: unknown): false {
+    this.#asked = null;
+    if (!this.#closing.signal.aborted) this.onEntry?.(refusalOf(error).problem);
+    return false;
   }
 
   /** Over what was prepared if that stands, with an offer otherwise. */

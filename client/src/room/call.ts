@@ -22,10 +22,19 @@ export type Phase =
 
 export interface CallState {
   readonly phase: Phase;
+  /** Before the join: why the server would not let the person in now. */
+  readonly entry: JoinProblem | null;
   readonly room: RoomState | null;
   readonly quality: Quality;
   /** Receive lines that may still bring what they showed before. */
   readonly switching: ReadonlySet<string>;
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Microphone tracks that are heard to speak. What was true before a cut is not known to be true now. */
+export function speakingNow({ phase, room }: CallState): ReadonlySet<string> {
+  return room && phase.name === "joined" ? room.speaking : NOBODY;
 }
 
 /** Something that happened and is worth a word, not a state. */

@@ -12,6 +12,28 @@ export function refusalOf(error: unknown): Refusal {
   return { problem: "unreachable", message: "" };
 }
 
+/** How far a refusal bars the way in. `none`: it is of the offer or the moment, and a join may do without. */
+export type Bar = "for good" | "for now" | "perhaps" | "none";
+
+export function barOf(problem: JoinProblem): Bar {
+  switch (problem) {
+    case "bad_name":
+    case "unauthorized":
+    case "forbidden":
+      return "for good";
+    case "room_locked":
+    case "room_full":
+    case "draining":
+      return "for now";
+    // A server that holds no more lobbies may still let people in.
+    case "server_full":
+    case "unreachable":
+      return "perhaps";
+    default:
+      return "none";
+  }
+}
+
 export function isPassing(problem: JoinProblem): boolean {
   switch (problem) {
     case "unreachable":

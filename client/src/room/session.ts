@@ -12,6 +12,7 @@ import { Store, unreachable } from "../store.ts";
 import { firstView } from "./arrangement.ts";
 import { Attachment, type AttachmentListener, type AttachmentOptions } from "./attachment.ts";
 import type { Call, CallState, EndReason, Notice } from "./call.ts";
+import { Lobby } from "./lobby.ts";
 import { noticeOf } from "./notices.ts";
 import { watchQuality } from "./quality-watch.ts";
 import { isPassing, refusalOf } from "./refusal.ts";
@@ -30,6 +31,7 @@ const REJOIN_BACKOFF = { firstMs: 500, maxMs: 5_000, jitter: 0.5 };
 export class RoomSession implements Call, AttachmentListener {
   readonly state = new Store<CallState>({
     phase: { name: "joining" },
+    entry: null,
     room: null,
     quality: "good",
     switching: new Set(),
@@ -40,7 +42,7 @@ export class RoomSession implements Call, AttachmentListener {
   readonly #options: SessionOptions;
   readonly #ending = new AbortController();
   #name = "";
-  #ready: Attachment | null = null;
+  readonly #lobby: Lobby;
   #attached: Attachment | null = null;
   #isSignalCut = false;
   #isPathBroken = false;
@@ -56,13 +58,15 @@ export class RoomSession implements Call, AttachmentListener {
     this.#options = options;
     this.capture = options.capture;
     this.videoSlots = options.videoSlots;
+    this.#lobby = new Lobby(
+      () => new Attachment(options),
+      (entry) => this.state.patch({ entry }),
+    );
   }
 
   /** Does ahead what can be, while the person still looks into the mirror. */
   prepare(): void {
-    if (this.#name !== "") return;
-    this.#ready ??= new Attachment(this.#options);
-    this.#ready.prepare();
+    if (this.#name === "") this.#lobby.prepare();
   }
 
   async join(name: string): Promise<void> {
@@ -176,8 +180,7 @@ export class RoomSession implements Call, AttachmentListener {
   }
 
   async #attach(): Promise<void> {
-    const attachment = this.#ready ?? new Attachment(this.#options);
-    this.#ready = null;
+    const attachment = this.#lobby.take() ?? new Attachment(this.#options);
     const attempt = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(JOIN_TIMEOUT_MS)]);
     const adopt = (joined: Joined) => this.#adopt(attachment, joined);
     try {
@@ -308,9 +311,8 @@ export class RoomSession implements Call, AttachmentListener {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort();
     this.#attached?.close();
-    this.#ready?.close();
+    this.#lobby.take()?.close();
     this.#attached = null;
-    this.#ready = null;
     this.state.patch({ phase: { name: "ended", reason } });
   }
 }

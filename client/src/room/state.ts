@@ -29,6 +29,8 @@ export interface RoomState {
   readonly audioMids: readonly string[];
   readonly speaking: ReadonlySet<string>;
   readonly dominant: string | null;
+  /** Unix time, in seconds, at which the server ends the call: it is shutting down. */
+  readonly endsAt: number | null;
 }
 
 /** Enough to scroll back through a long meeting, bounded for one that never ends. */
@@ -47,6 +49,7 @@ export function fromJoined(joined: Joined): RoomState {
     audioMids: joined.audio_mids,
     speaking: new Set(joined.speaking),
     dominant: joined.dominant ?? null,
+    endsAt: joined.ends_at ?? null,
   };
 }
 
@@ -80,6 +83,8 @@ export function reduce(state: RoomState, event: ServerEvent): RoomState {
       return chatReceived(state, event.message);
     case "room_updated":
       return { ...state, isLocked: event.locked };
+    case "draining":
+      return { ...state, endsAt: event.ends_at };
     case "layers_wanted":
     case "media_restart_needed":
     case "ended":

@@ -7,6 +7,7 @@
  */
 import type {
   ClientMessage,
+  ErrorCode,
   Joined,
   JoinRequest,
   Notification,
@@ -56,6 +57,8 @@ export class SignalClient {
   readonly #now: () => number;
   readonly #requests = new PendingRequests();
   readonly #heartbeat: Heartbeat;
+  /** Before the join: what it would be refused with from now on, null once it would be let in again. */
+  onEntry: ((refusal: ErrorCode | null) => void) | null = null;
   #listener: SignalListener | null = null;
   #state: SignalState = "idle";
   #socket: Socket | null = null;
@@ -194,6 +197,9 @@ export class SignalClient {
         else if (this.#session !== null) console.warn("signalling:", message.code, message.message);
         return;
       case "pong":
+        return;
+      case "entry":
+        this.onEntry?.(message.refusal ?? null);
         return;
       default:
         this.#receiveEvent(message);

@@ -2,12 +2,19 @@
 import { html, nothing, type TemplateResult } from "lit";
 import type { Messages } from "../i18n/index.ts";
 import type { CallState } from "../room/call.ts";
+import { clockTime } from "./clock-time.ts";
 import { icon } from "./icons.ts";
 import { invitation } from "./page-links.ts";
 
-export function banners({ phase, quality }: CallState, isSharing: boolean, w: Messages): TemplateResult {
+export function banners(
+  { phase, room, quality }: CallState,
+  isSharing: boolean,
+  w: Messages,
+): TemplateResult {
+  const endsAt = room?.endsAt ?? null;
   const isDown = phase.name === "reconnecting";
   return html`<div class="banners" role="status">
+    ${endsAt === null ? nothing : html`<p class="banner warn">${icon("warning")}<span>${w.draining(clockTime(endsAt))}</span></p>`}
     ${isDown ? html`<p class="banner warn"><span class="spinner"></span>${w.reconnecting}</p>` : nothing}
     ${!isDown && quality === "poor" ? html`<p class="banner">${icon("warning")}${w.poorConnection}</p>` : nothing}
     ${isSharing ? html`<p class="banner share">${icon("screen")}${w.youAreSharing}</p>` : nothing}

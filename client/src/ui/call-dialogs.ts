@@ -49,10 +49,8 @@ export function callDialog(
 }
 
 function settingsBody(call: Call, w: Messages): TemplateResult {
-  const { microphone } = call.capture.state.get();
   return html`<div class="devices stacked">
       ${deviceSelects(call.capture, w)}
-      ${microphone.track ? html`<meet-level .track=${microphone.on ? microphone.track : null}></meet-level>` : nothing}
     </div>
     <label class="device">
       ${icon("globe")}<span class="hidden">${w.language}</span>

@@ -1,7 +1,7 @@
 /** The call on screen: pictures, bar, panel, and what is said about them. Composes; each part has its own file. */
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import type { LayoutMode } from "../room/arrangement.ts";
-import type { Call, Notice } from "../room/call.ts";
+import { type Call, type Notice, speakingNow } from "../room/call.ts";
 import type { RoomState } from "../room/state.ts";
 import { Viewer } from "../room/viewer.ts";
 import { unreachable } from "../store.ts";
@@ -168,7 +168,7 @@ export class CallView extends PageElement {
   #people(room: RoomState): TemplateResult {
     return html`<meet-people
       .participants=${room.participants}
-      .speaking=${room.speaking}
+      .speaking=${speakingNow(this.call.state.get())}
       .self=${room.self}
       .isModerator=${room.role === "moderator"}
       .act=${(action: PeopleAction) => this.#actOnPerson(action)}

@@ -3,7 +3,8 @@ import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { ChatMessage, Participant } from "../protocol/index.ts";
 import { avatar } from "./avatar.ts";
-import { i18n, PageElement } from "./element.ts";
+import { clockTime } from "./clock-time.ts";
+import { PageElement } from "./element.ts";
 import { icon } from "./icons.ts";
 import { linkify } from "./linkify.ts";
 
@@ -109,9 +110,7 @@ export class ChatPanel extends PageElement {
   }
 
   #time({ sent_at }: ChatMessage): TemplateResult {
-    const date = new Date(sent_at * 1000);
-    const text = date.toLocaleTimeString(i18n.language.get(), { hour: "2-digit", minute: "2-digit" });
-    return html`<time datetime=${date.toISOString()}>${text}</time>`;
+    return html`<time datetime=${new Date(sent_at * 1000).toISOString()}>${clockTime(sent_at)}</time>`;
   }
 
   #composer(): TemplateResult {

@@ -4,17 +4,23 @@ import type { Messages } from "../i18n/index.ts";
 import type { Capture, CaptureState, DeviceChoice, DeviceKind, DeviceProblem } from "../media/capture.ts";
 import { unreachable } from "../store.ts";
 import { type IconName, icon } from "./icons.ts";
+import "./meter.ts";
 import { settings } from "./settings.ts";
 
+/** Beneath the microphone stands how loud it is. */
 export function deviceSelects(capture: Capture, w: Messages): TemplateResult {
   const state = capture.state.get();
   const select = (kind: DeviceKind, name: IconName, label: string, choices: DeviceChoice[]) =>
     deviceSelect({ capture, kind, name, label, choices, chosen: state.chosen[kind], w });
   return html`
     ${select("camera", "camera", w.camera, state.cameras)}
-    ${select("microphone", "microphone", w.microphone, state.microphones)}
+    ${select("microphone", "microphone", w.microphone, state.microphones)} ${levelOf(state.microphone)}
     ${canChooseSpeaker() ? select("speaker", "sound", w.speaker, state.speakers) : nothing}
   `;
+}
+
+function levelOf({ on, track }: CaptureState["microphone"]): TemplateResult | typeof nothing {
+  return track ? html`<meet-level .track=${on ? track : null}></meet-level>` : nothing;
 }
 
 /** Firefox and Safari leave the speaker to the system. */

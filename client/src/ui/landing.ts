@@ -7,12 +7,14 @@ import { inventRoomName, roomNameFrom } from "./room-names.ts";
 import { wordmark } from "./wordmark.ts";
 
 export class Landing extends PageElement {
-  static override properties = { wrong: { state: true } };
+  static override properties = { wrong: { state: true }, typed: { state: true } };
   declare wrong: boolean;
+  declare typed: string;
 
   constructor() {
     super();
     this.wrong = false;
+    this.typed = "";
   }
 
   protected override render(): TemplateResult {
@@ -40,18 +42,33 @@ export class Landing extends PageElement {
                     maxlength="64"
                     aria-invalid=${this.wrong ? "true" : "false"}
                     aria-describedby="room-problem"
+                    @input=${this.#type}
                   />
                 </label>
                 <button class="button large">${w.go}</button>
               </form>
             </div>
             <p class="problem" id="room-problem" role="alert">${this.wrong ? w.badMeetingName : ""}</p>
+            ${this.#becomes()}
           </div>
           ${picture()}
         </main>
       </div>
     `;
   }
+
+  /** An address cannot hold all that people write in a name: they see what it makes of it. */
+  #becomes(): TemplateResult {
+    const name = roomNameFrom(this.typed);
+    const isOther = name !== "" && name !== this.typed.trim();
+    return html`<p class="hint" id="room-becomes" role="status">${isOther ? this.words.meetingBecomes(name) : ""}</p>`;
+  }
+
+  readonly #type = ({ target }: InputEvent): void => {
+    if (!(target instanceof HTMLInputElement)) return;
+    this.typed = target.value;
+    this.wrong = false;
+  };
 
   readonly #submit = (event: SubmitEvent): void => {
     event.preventDefault();

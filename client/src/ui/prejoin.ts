@@ -1,12 +1,14 @@
 /** Before the call: who am I, how do I look, do they hear me. Joining works without any device. */
 import { html, nothing, type TemplateResult } from "lit";
 import type { Capture } from "../media/capture.ts";
+import type { JoinProblem } from "../room/call.ts";
+import { barOf } from "../room/refusal.ts";
 import { avatar } from "./avatar.ts";
 import { deviceSelects, problemText } from "./devices.ts";
 import { PageElement } from "./element.ts";
+import { entryNotice } from "./entry-notice.ts";
 import { icon } from "./icons.ts";
 import { languageSelect } from "./language.ts";
-import "./meter.ts";
 import { cameraToggle, microphoneToggle } from "./toggle.ts";
 import { wordmark } from "./wordmark.ts";
 
@@ -17,7 +19,7 @@ export class Prejoin extends PageElement {
     nameFixed: { type: Boolean },
     capture: { attribute: false },
     busy: { type: Boolean },
-    refusal: {},
+    entry: {},
     nameMissing: { state: true },
   };
   declare room: string;
@@ -26,8 +28,8 @@ export class Prejoin extends PageElement {
   declare nameFixed: boolean;
   declare capture: Capture;
   declare busy: boolean;
-  /** Why the server did not let the person in. */
-  declare refusal: string;
+  /** Why the server would not let the person in now. */
+  declare entry: JoinProblem | null;
   declare nameMissing: boolean;
   #shown: MediaStream | null = null;
 
@@ -37,7 +39,7 @@ export class Prejoin extends PageElement {
     this.name = "";
     this.nameFixed = false;
     this.busy = false;
-    this.refusal = "";
+    this.entry = null;
     this.nameMissing = false;
   }
 
@@ -53,17 +55,26 @@ export class Prejoin extends PageElement {
 
   protected override render(): TemplateResult {
     const w = this.words;
+    const bar = this.entry === null ? "none" : barOf(this.entry);
     return html`
       <div class="page prejoin">
         <header class="page-head">${wordmark(w)} ${languageSelect(w)}</header>
         <main class="prejoin-main">
           <section class="mirror" aria-label=${w.preview}>${this.#mirror()}</section>
           <form class="prejoin-form" @submit=${this.#submit} novalidate>
-            <h1>${w.prejoinTitle(this.room)}</h1>
-            ${this.#nameField()} ${this.#problem()}
-            <button class="button primary large" @pointerenter=${this.#near} @focus=${this.#near} ?disabled=${this.busy}>${this.busy ? w.joining : w.join}</button>
+            <h1>${bar === "for good" ? w.cannotJoin : w.prejoinTitle(this.room)}</h1>
+            ${this.#nameField()} ${this.#problem()} ${entryNotice(this.entry, this.room, w)}
+            <button
+              class="button primary large"
+              aria-describedby="entry-problem"
+              @pointerenter=${this.#near}
+              @focus=${this.#near}
+              ?disabled=${this.busy || bar === "for good" || bar === "for now"}
+            >
+              ${this.busy ? w.joining : w.join}
+            </button>
             <div class="devices">
-              ${deviceSelects(this.capture, w)} ${this.#level()}
+              ${deviceSelects(this.capture, w)}
             </div>
           </form>
         </main>
@@ -112,7 +123,7 @@ export class Prejoin extends PageElement {
           @input=${this.#typed}
         />
       </label>
-      <p class="problem" id="name-problem" role="alert">${this.nameMissing ? w.nameNeeded : this.refusal}</p>`;
+      <p class="problem" id="name-problem" role="alert">${this.nameMissing ? w.nameNeeded : ""}</p>`;
   }
 
   #problem(): TemplateResult | typeof nothing {
@@ -123,12 +134,6 @@ export class Prejoin extends PageElement {
       ${icon("warning")}
       <p>${text} <strong>${w.watchAnyway}</strong></p>
     </div>`;
-  }
-
-  #level(): TemplateResult | typeof nothing {
-    const { on, track } = this.capture.state.get().microphone;
-    if (!track) return nothing;
-    return html`<meet-level .track=${on ? track : null}></meet-level>`;
   }
 
   /** The person is about to join. */

@@ -72,6 +72,7 @@ export class RoomPage extends PageElement {
       .nameFixed=${this.#givenName !== null}
       .capture=${capture}
       .busy=${this.busy}
+      .entry=${this.#state?.entry ?? null}
       @near=${() => this.#session?.prepare()}
       @join=${(event: CustomEvent<string>) => {
         if (this.#givenName === null) settings.set("name", event.detail);

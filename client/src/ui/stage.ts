@@ -2,7 +2,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { repeat } from "lit/directives/repeat.js";
 import type { Arrangement, PlacedTile } from "../room/arrangement.ts";
-import type { Call } from "../room/call.ts";
+import { type Call, speakingNow } from "../room/call.ts";
 import { slotOf, trackOf } from "../room/state.ts";
 import type { Viewer } from "../room/viewer.ts";
 import { PageElement } from "./element.ts";
@@ -49,11 +49,12 @@ export class Stage extends PageElement {
   }
 
   #tile({ subject, rect, place }: PlacedTile): TemplateResult {
-    const { room, switching } = this.call.state.get();
+    const state = this.call.state.get();
+    const { room, switching } = state;
     const { participant, source, track, isSelf } = subject;
     const microphone = trackOf(participant, "microphone");
     const slot = room && track !== null && !isSelf ? slotOf(room, track) : undefined;
-    const isSpeaking = microphone !== undefined && (room?.speaking.has(microphone.id) ?? false);
+    const isSpeaking = microphone !== undefined && speakingNow(state).has(microphone.id);
     const isMuted = isSelf ? !this.call.capture.state.get().microphone.on : !microphone?.live;
     const { pinned } = this.viewer.state.get();
     return html`<meet-tile

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Role } from "../../src/protocol/index.ts";
+import type { ErrorCode, Role } from "../../src/protocol/index.ts";
 import type { Notice } from "../../src/room/call.ts";
 import { RoomSession } from "../../src/room/session.ts";
 import { trackOf } from "../../src/room/state.ts";
@@ -89,6 +89,98 @@ beforeEach(() => {
   vi.spyOn(console, "warn").mockImplementation(() => {});
 });
 afterEach(() => void vi.useRealTimers());
+
+describe("the lobby", () => {
+  const entry = ({ session }: SetUp) => session.state.get().entry;
+  const asked = ({ socket }: SetUp) => socket().sent.filter(({ type }) => type === "prepare").length;
+
+  async function refuse(setup: SetUp, code: ErrorCode): Promise<void> {
+    setup.socket().say({ type: "error", id: setup.socket().idOf("prepare"), code, message: "No." });
+    await settle();
+  }
+
+  async function refused(code: ErrorCode): Promise<SetUp> {
+    const setup = setUp();
+    setup.session.prepare();
+    setup.socket().open();
+    await settle();
+    await refuse(setup, code);
+    return setup;
+  }
+
+  it.each(["bad_name", "unauthorized"] as const)("tells of %s, and does not ask again", async (code) => {
+    const setup = await refused(code);
+    expect(entry(setup)).toBe(code);
+    for (let times = 0; times < 3; times++) {
+      setup.session.prepare();
+      await vi.advanceTimersByTimeAsync(10_000);
+    }
+    expect(asked(setup)).toBe(1);
+  });
+
+  it.each(["room_locked", "room_full", "server_full", "draining"] as const)(
+    "asks again after %s until the door opens",
+    async (code) => {
+      const setup = await refused(code);
+      expect(entry(setup)).toBe(code);
+      setup.session.prepare();
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(asked(setup)).toBe(2);
+      await refuse(setup, code);
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(asked(setup)).toBe(3);
+      setup.socket().say({ type: "prepared", id: setup.socket().idOf("prepare"), sdp: "answer" });
+      await settle();
+      expect(entry(setup)).toBeNull();
+      await vi.advanceTimersByTimeAsync(20_000);
+      expect(asked(setup)).toBe(3);
+    },
+  );
+
+  it("says nothing of refusals that a join may do without", async () => {
+    expect(entry(await refused("rate_limited"))).toBeNull();
+  });
+
+  it("tells that the server cannot be reached, and when it can again", async () => {
+    const setup = setUp();
+    setup.session.prepare();
+    setup.socket().cut();
+    await settle();
+    expect(entry(setup)).toBe("unreachable");
+    await vi.advanceTimersByTimeAsync(5_000);
+    await waitInLobby(setup);
+    expect(entry(setup)).toBeNull();
+  });
+
+  it("follows what the server says of a door that it had opened", async () => {
+    const setup = setUp();
+    await waitInLobby(setup);
+    setup.socket().say({ type: "entry", refusal: "room_locked" });
+    expect(entry(setup)).toBe("room_locked");
+    setup.socket().say({ type: "entry" });
+    expect(entry(setup)).toBeNull();
+  });
+
+  it("joins with an offer after a refusal, and asks nothing more", async () => {
+    const setup = await refused("server_full");
+    const joining = setup.session.join("Ana");
+    await answerJoin(setup);
+    await joining;
+    setup.link().becomes("connected");
+    expect(setup.socket().sent.find(({ type }) => type === "join")).toMatchObject({ sdp: "offer 1" });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked(setup)).toBe(1);
+    expect(phase(setup)).toEqual({ name: "joined" });
+  });
+
+  it("ends with the page", async () => {
+    const setup = await refused("room_locked");
+    setup.session.leave();
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(asked(setup)).toBe(1);
+    expect(setup.link().isClosed).toBe(true);
+  });
+});
 
 describe("joining", () => {
   it("stops the devices of who may only watch, and tells the server nothing of them", async () => {
@@ -245,16 +337,15 @@ describe("in the lobby", () => {
     expect(phase(setup)).toEqual({ name: "joined" });
   });
 
-  it("joins with its offer when preparing was refused", async () => {
+  it("joins with its offer when preparing is refused after the press", async () => {
     const setup = setUp();
     setup.session.prepare();
     setup.socket().open();
     await settle();
-    const refusal = { type: "error", code: "server_full", message: "" } as const;
-    setup.socket().say({ ...refusal, id: setup.socket().idOf("prepare") });
-    await settle();
     const joining = setup.session.join("Ana");
     await settle();
+    const refusal = { type: "error", code: "server_full", message: "" } as const;
+    setup.socket().say({ ...refusal, id: setup.socket().idOf("prepare") });
     const expired = { type: "error", code: "session_expired", message: "" } as const;
     setup.socket().say({ ...expired, id: setup.socket().idOf("join") });
     await settle();

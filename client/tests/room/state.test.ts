@@ -1,7 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { ChatMessage, ServerEvent } from "../../src/protocol/index.ts";
 import { noticeOf } from "../../src/room/notices.ts";
-import { ownerOf, participantOf, reassigned, reduce, slotOf, trackOf } from "../../src/room/state.ts";
+import {
+  fromJoined,
+  ownerOf,
+  participantOf,
+  reassigned,
+  reduce,
+  slotOf,
+  trackOf,
+} from "../../src/room/state.ts";
+import { joined } from "../signal/fake-socket.ts";
 import { person, roomOf, track } from "./fixtures.ts";
 
 const message = (id: string, sender = "a", to?: string): ChatMessage => ({
@@ -32,6 +41,12 @@ describe("reduce", () => {
     const state = reduce(reduce(roomOf(1), update("a")), update("me"));
     expect(participantOf(state, "a")).toMatchObject({ role: "moderator", name: "New", reconnecting: true });
     expect(state.role).toBe("moderator");
+  });
+
+  it("knows until when calls may go on, from the event and from the state", () => {
+    expect(roomOf(1).endsAt).toBeNull();
+    expect(reduce(roomOf(1), { type: "draining", seq: 1, ends_at: 60 }).endsAt).toBe(60);
+    expect(fromJoined(joined({ ends_at: 60 })).endsAt).toBe(60);
   });
 
   it("forgets who leaves, with what it said and whether it spoke", () => {

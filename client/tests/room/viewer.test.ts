@@ -11,6 +11,7 @@ function setUp(room: RoomState) {
   const views: (readonly Tile[])[] = [];
   const state = new Store<CallState>({
     phase: { name: "joined" },
+    entry: null,
     room,
     quality: "good",
     switching: new Set(),

@@ -248,6 +248,22 @@
       return this.text().includes(words);
     },
 
+    // Whether the button with this text can be pressed; null if there is none.
+    canPress(words) {
+      const found = [...document.querySelectorAll("button")].find((each) => each.innerText.trim() === words);
+      return found ? !found.disabled : null;
+    },
+
+    // Whether any of the first covers the second; null unless both are there.
+    overlap(first, second) {
+      const boxes = (selector) => [...document.querySelectorAll(selector)].map((e) => e.getBoundingClientRect());
+      const [under] = boxes(second);
+      const over = boxes(first);
+      if (!under || over.length === 0) return null;
+      const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+      return over.some((each) => meet(each, under));
+    },
+
     // From the press of Join on, notes when each step was done: see joinMarks.
     watchFirstFrame() {
       const pressed = (event) => {

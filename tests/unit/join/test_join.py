@@ -307,7 +307,7 @@ def test_full_locked_and_draining_rooms_leave_nothing() -> None:
     setting.room().lock(first.session.id, locked=True)
     with pytest.raises(RoomLocked):
         setting.joiner.join(setting.request(kind="whep"))
-    setting.rooms.drain()
+    setting.rooms.drain(60)
     with pytest.raises(Draining):
         setting.joiner.join(setting.request(room="other"))
     assert setting.media.books() == before

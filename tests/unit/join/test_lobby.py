@@ -188,7 +188,7 @@ def test_what_a_join_would_be_refused_is_not_prepared() -> None:
     setting.room().lock(moderator.session.id, True)
     with pytest.raises(RoomLocked):
         prepared(setting)
-    setting.rooms.drain()
+    setting.rooms.drain(60)
     with pytest.raises(Draining):
         prepared(setting)
     assert len(setting.media.transports) == 1

@@ -84,12 +84,13 @@ def test_publishers_have_a_limit_of_their_own() -> None:
 def test_draining_server_lets_nobody_in_and_keeps_those_inside() -> None:
     world = World()
     ada = world.join()
-    world.rooms.drain()
+    world.rooms.drain(60)
     with pytest.raises(Draining):
         world.join()
     with pytest.raises(Draining):
         world.rooms.view("lobby", None)
     assert world.room.participants == (ada,)
+    assert world.scribe.of(events.RoomDraining) == [events.RoomDraining(world.clock.unix() + 60)]
 
 
 def test_earliest_moderates_in_open_mode_and_the_role_moves_on() -> None:

@@ -136,7 +136,7 @@ def test_draining_full_and_locked_have_names() -> None:
     ada.ask("lock_room", locked=False)
     house.joined()
     assert house.person().join()["code"] == "room_full"
-    house.world.rooms.drain()
+    house.world.rooms.drain(60)
     assert house.person().join()["code"] == "draining"
 
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sfu.auth.grants import Grant
-from sfu.limits import FIXED
+from sfu.limits import FIXED, Limits
+from sfu.signalling.entry import EVERY_S
 from sfu.signalling.outlet import CloseCode
 from tests.unit.signalling.fakes import House, Person
 
@@ -101,7 +102,7 @@ def test_a_locked_room_refuses_to_prepare() -> None:
 
 def test_a_draining_server_refuses_to_prepare() -> None:
     house = House()
-    house.world.rooms.drain()
+    house.world.rooms.drain(60)
     assert prepare(house.person())["code"] == "draining"
 
 
@@ -120,3 +121,68 @@ def test_the_token_is_looked_at_when_preparing_and_again_when_joining() -> None:
     assert ada.join(sdp=None, token=token)["code"] == "unauthorized"
     fresh = house.tokens.mint(Grant("lobby", "publisher"), ttl_s=60)
     assert ada.join(sdp=None, token=fresh)["type"] == "joined"
+
+
+def entries(person: Person) -> list[str | None]:
+    return [frame.get("refusal") for frame in person.outlet.of("entry")]
+
+
+def test_who_waits_is_told_when_the_room_is_locked_and_opened_again() -> None:
+    house = House()
+    ada = house.joined("Ada")
+    ben = house.person()
+    prepare(ben)
+    house.timers.advance(2 * EVERY_S)
+    assert entries(ben) == []
+    ada.ask("lock_room", locked=True)
+    house.timers.advance(2 * EVERY_S)
+    assert entries(ben) == ["room_locked"]
+    ada.ask("lock_room", locked=False)
+    house.timers.advance(2 * EVERY_S)
+    assert entries(ben) == ["room_locked", None]
+    assert ben.join("Ben", sdp=None)["type"] == "joined"
+
+
+def test_who_waits_is_told_when_the_room_is_full() -> None:
+    house = House(limits=Limits(participants_per_room=1))
+    ben = house.person()
+    prepare(ben)
+    ada = house.joined("Ada")
+    house.timers.advance(EVERY_S)
+    ada.say("leave")
+    house.timers.advance(EVERY_S)
+    assert entries(ben) == ["room_full", None]
+
+
+def test_who_waits_is_told_when_the_token_expires() -> None:
+    house = House(mode="token")
+    ada = house.person()
+    prepare(ada, token=house.tokens.mint(Grant("lobby", "publisher"), ttl_s=60))
+    house.timers.advance(61 + EVERY_S)
+    assert entries(ada) == ["unauthorized"]
+
+
+def test_who_waits_is_told_when_the_server_shuts_down() -> None:
+    house = House()
+    ada = house.person()
+    prepare(ada)
+    house.world.rooms.drain(60)
+    house.timers.advance(EVERY_S)
+    assert entries(ada) == ["draining"]
+
+
+@pytest.mark.parametrize("end", ["joined", "closed", "prepared anew"])
+def test_nobody_is_told_of_a_wait_that_is_over(end: str) -> None:
+    house = House()
+    ada = house.person()
+    prepare(ada)
+    match end:
+        case "joined":
+            ada.join(sdp=None)
+        case "closed":
+            ada.dialogue.on_closed()
+        case _:
+            prepare(ada, room="another")
+            house.joined("Ben").ask("lock_room", locked=True)
+    house.timers.advance(2 * EVERY_S)
+    assert entries(ada) == []

@@ -205,6 +205,18 @@ def test_stopping_server_tells_everyone() -> None:
     assert house.timers.waiting == 0
 
 
+def test_draining_server_tells_everyone_until_when_calls_go_on() -> None:
+    house = House()
+    ada, bob = house.joined("Ada"), house.joined("Bob")
+    assert "ends_at" not in ada.joined
+    ends_at = house.world.clock.unix() + 60
+    house.world.rooms.drain(60)
+    assert [event["type"] for event in ada.events] == ["participant_joined", "draining"]
+    assert bob.events[-1] == {"type": "draining", "seq": 1, "ends_at": ends_at}
+    bob.dialogue.on_closed()
+    assert house.person().resume(bob, 1)["ends_at"] == ends_at
+
+
 def test_nothing_stays_behind() -> None:
     house = House(limits=Limits())
     people = [house.joined(f"P{number}", "microphone") for number in range(5)]

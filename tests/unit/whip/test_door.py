@@ -154,7 +154,7 @@ async def test_a_slow_body_is_given_up(program: Program, monkeypatch: pytest.Mon
 
 
 async def test_a_draining_server_says_when_to_come_back(program: Program) -> None:
-    program.setting.rooms.drain()
+    program.setting.rooms.drain(60)
     response = await program.post()
     assert response.status == 503
     assert int(response.headers["Retry-After"]) > 0
