@@ -133,8 +133,14 @@ bench-workers: build .venv/.development ## Measure what two workers forward, and
 	$(BIN)/python -m tests.bench.joins
 
 .PHONY: bench-instructions
-bench-instructions: build .venv/.development ## Count instructions a forwarded packet, and fail if 2 % were added
+bench-instructions: server .venv/.development ## Count instructions a forwarded packet, and fail if 4 % were added
+	@.ci/tools valgrind
 	$(BIN)/python -m tests.bench.instructions
+
+.PHONY: bench-instructions-baseline
+bench-instructions-baseline: server .venv/.development ## Take today's instructions as what the next are compared with
+	@.ci/tools valgrind
+	$(BIN)/python -m tests.bench.instructions --write
 
 .PHONY: bench-hostile
 bench-hostile: build .venv/.development ## Measure what attackers cost others, beside an unharmed run

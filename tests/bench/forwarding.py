@@ -80,14 +80,14 @@ def build_load() -> Path:
     return build_example("load")
 
 
-def build_example(name: str) -> Path:
+def build_example(name: str, package: str = "sfu-io") -> Path:
     """The binary of an example of the packet path, built if its sources changed."""
-    artifacts = build("--package", "sfu-io", "--example", name)
+    artifacts = build("--package", package, "--example", name)
     return Path(next(each["executable"] for each in artifacts if each.get("executable")))
 
 
 def build(*what: str) -> list[dict[str, Any]]:
-    command = ["cargo", "build", "--release", "--quiet", "--manifest-path", str(MANIFEST), *what]
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--manifest-path", str(MANIFEST), *what]
     built = subprocess.run(
         [*command, "--message-format", "json"], check=True, stdout=subprocess.PIPE, text=True
     )
