@@ -48,6 +48,8 @@ class Camera:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Microphone:
     payload: int = 80
+    packet_ms: int = 20
+    """More than browsers' 20 is less to forward; the rest of a room stays as it is."""
     is_speaking: bool = True
 
 
@@ -242,6 +244,7 @@ class Joining:
             ssrc=self._ssrc(15),
             payload_type=OPUS,
             payload=microphone.payload,
+            packet_ms=microphone.packet_ms,
             is_speaking=microphone.is_speaking,
         )
 

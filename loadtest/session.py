@@ -62,7 +62,8 @@ class Audio:
     ssrc: int
     payload_type: int
     payload: int = 80
-    """Bytes each 20 ms; 80 are 32 kbit/s."""
+    """Bytes of a packet; 80 each 20 ms are 32 kbit/s."""
+    packet_ms: int = 20
     is_speaking: bool = True
 
 

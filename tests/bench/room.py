@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from loadtest._native import Generator, Percentiles, Snapshot
 from loadtest.driver import SIMULCAST, Camera, Driver, Microphone, Peer
 from loadtest.session import Encoding
+from sfu.limits import Limits
 from tests.bench import process
 from tests.server import RunningServer, running_server
 
 SLOTS = (10, 50, 100, 200, 500, 1000)
 PATIENCE_S = 60.0
 JOINING_AT_ONCE = 50
+MOST_IN_A_MESH = Limits().video_slots + 1
 SAMPLE = 20
 """Receivers whose packets the kernel stamps; more would be a cost of the measurement."""
 LIMITS = (
@@ -106,6 +108,11 @@ async def people(
 
 def mesh(driver: Driver, count: int, camera: Camera) -> Awaitable[list[Peer]]:
     """Everybody sees everybody, and hears the eight loudest."""
+    if count > MOST_IN_A_MESH:
+        raise SystemExit(
+            f"a mesh of {count} takes more video slots than the {Limits().video_slots} that an offer is served: at most"
+            f" {MOST_IN_A_MESH} see each other. Larger rooms show nine: `--only meeting`, `tests.bench.crowd`"
+        )
     return people(driver, count, camera, video=count - 1)
 
 

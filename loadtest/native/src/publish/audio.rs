@@ -1,4 +1,4 @@
-//! Sound: one packet each 20 ms, whether somebody speaks or not.
+//! Sound: one packet each so many milliseconds, whether somebody speaks or not.
 
 use sfu_proto::srtp::SrtpSender;
 
@@ -8,9 +8,8 @@ use crate::context::Context;
 use crate::stamp::Stamp;
 use crate::time::{MILLISECOND, NEVER, Nanos, SECOND};
 
-const INTERVAL: Nanos = 20 * MILLISECOND;
-const TICKS: u32 = 960;
 const CLOCK_RATE: Nanos = 48_000;
+const TICKS_A_MILLISECOND: u32 = 48;
 /// RFC 6464 §3: voice at -20 dBov, and the quiet of a room.
 const SPEAKING: u8 = 0x80 | 20;
 const SILENT: u8 = 100;
@@ -23,6 +22,8 @@ pub(crate) struct AudioConfig {
     pub(crate) payload_type: u8,
     /// Bytes of an Opus packet; 80 are 32 kbit/s.
     pub(crate) payload: usize,
+    /// 20 as browsers send it; more is less work for whoever forwards it.
+    pub(crate) packet_ms: u8,
     pub(crate) is_speaking: bool,
 }
 
@@ -50,7 +51,11 @@ impl Audio {
     }
 
     pub(super) fn start(&mut self, now: Nanos, turn: Nanos) {
-        self.next_at = now + turn * INTERVAL / 1000;
+        self.next_at = now + turn * self.interval() / 1000;
+    }
+
+    fn interval(&self) -> Nanos {
+        Nanos::from(self.config.packet_ms.max(1)) * MILLISECOND
     }
 
     pub(super) fn packets(&self) -> u64 {
@@ -86,7 +91,7 @@ impl Audio {
                 .sending_late
                 .record(context.now - self.next_at);
             self.send(context, writer, sender);
-            self.next_at += INTERVAL;
+            self.next_at += self.interval();
         }
     }
 
@@ -124,6 +129,7 @@ impl Audio {
     }
 
     fn timestamp(&self) -> u32 {
-        (self.packets as u32).wrapping_mul(TICKS)
+        let ticks = TICKS_A_MILLISECOND * u32::from(self.config.packet_ms);
+        (self.packets as u32).wrapping_mul(ticks)
     }
 }

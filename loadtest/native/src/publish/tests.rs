@@ -227,6 +227,7 @@ fn sound_is_a_packet_each_20_ms() {
             ssrc: 15,
             payload_type: 111,
             payload: 80,
+            packet_ms: 20,
             is_speaking: true,
         }),
     });

@@ -69,6 +69,7 @@ struct Audio {
     ssrc: u32,
     payload_type: u8,
     payload: usize,
+    packet_ms: u8,
     is_speaking: bool,
 }
 
@@ -162,6 +163,7 @@ impl Audio {
             ssrc: self.ssrc,
             payload_type: self.payload_type,
             payload: self.payload,
+            packet_ms: self.packet_ms,
             is_speaking: self.is_speaking,
         }
     }
