@@ -280,6 +280,12 @@ class PacketLimits:
         "SSRCs of one peer in RTCP, where every m-line may have one of its own.",
         beyond="too_many_ssrcs",
     )
+    replay_window: int = bound(
+        1024,
+        "Packets of a stream, back from its newest, that may come late. One second of 10 Mbit/s.",
+        beyond="srtp_replayed",
+    )
+    replay_window_rtcp: int = bound(128, "The same of RTCP.", beyond="srtp_replayed")
     layers_per_source: int = bound(8, "Layers of one source.", beyond="counted as the last")
     tuples_per_transport: int = bound(
         20, "Addresses of one peer that are validated.", beyond="the one checked longest ago makes room"
@@ -348,6 +354,16 @@ class PacketLimits:
     ring_packets: int = bound(8192, "Packets on their way to another worker.", beyond="worker_behind")
     ring_values: int = bound(8192, "Bursts, reports and commands on that way.", beyond="worker_behind")
     ring_backlog: int = bound(65536, "Commands that found that way full.", beyond="the worker counts as dead")
+    ring_wishes: int = bound(
+        8192,
+        "Keyframe requests and round trips on their way back from another worker.",
+        beyond="they wait, ring_backlog of them",
+    )
+    port_attempts: int = bound(
+        32,
+        "Ports tried that the system finds free at one address and taken at another.",
+        beyond="the server does not start",
+    )
     keyframe_refill: float = bound(
         1.0, "Between keyframe requests upstream, sustained.", beyond="merged into one"
     )

@@ -157,6 +157,8 @@ TESTED_BY = {
         "reports_of_one_peer_are_passed_on_at_a_bounded_rate_and_others_are_heard",
     ),
     "srtcp_streams": (f"{PROTO}/tests/srtp.rs", "at_most_256_senders_of_reports_are_kept"),
+    "replay_window": (f"{PROTO}/tests/srtp.rs", "late_packets_within_the_window_are_taken_once"),
+    "replay_window_rtcp": (f"{PROTO}/tests/srtp.rs", "late_rtcp_within_the_window_is_taken_once"),
     "layers_per_source": (
         f"{PROTO}/tests/hostile.rs",
         "layers_beyond_the_eighth_are_counted_as_the_eighth",
@@ -185,6 +187,11 @@ TESTED_BY = {
         f"{IO}/src/links_tests.rs",
         "a_worker_that_takes_nothing_is_given_up_and_its_transports_are_lost",
     ),
+    "ring_wishes": (
+        f"{IO}/src/links_tests.rs",
+        "wishes_beyond_the_ring_wait_in_order_and_are_bounded",
+    ),
+    "port_attempts": (f"{IO}/src/bind.rs", "another_port_is_tried_32_times"),
     "keyframe_refill": (
         f"{PROTO}/tests/keyframes.rs",
         "a_hundred_askers_cost_the_publisher_one_request_a_second",

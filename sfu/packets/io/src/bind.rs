@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::limits::PORT_ATTEMPTS;
 use crate::system;
 
 /// Room for 33 ms of a full gigabit, so that a worker that was not scheduled for a while loses
@@ -18,9 +19,6 @@ pub(crate) const SEND_BUFFER_BYTES: usize = 512 * 1024;
 
 /// Sockets are bits of a 64-bit readiness set.
 pub(crate) const MAXIMUM_SOCKETS: usize = 64;
-
-/// How often a free port of the first address may prove taken on another one.
-const PORT_ATTEMPTS: usize = 32;
 
 /// What kept a socket from being bound.
 #[derive(Debug)]
@@ -86,16 +84,22 @@ pub(crate) fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Arc<BoundSocket>>
         .iter()
         .filter(|address| address.port() == 0)
         .count();
-    for attempt in 1.. {
-        match bind_once(addresses) {
-            Err(error)
-                if error.source.kind() == io::ErrorKind::AddrInUse
-                    && chosen > 1
-                    && attempt < PORT_ATTEMPTS => {}
+    if chosen > 1 {
+        with_another_port(|| bind_once(addresses))
+    } else {
+        bind_once(addresses)
+    }
+}
+
+/// A port that is free at the first address may be taken at the next: then another is chosen.
+fn with_another_port<T>(mut bind: impl FnMut() -> Result<T, BindError>) -> Result<T, BindError> {
+    for _ in 1..PORT_ATTEMPTS {
+        match bind() {
+            Err(error) if error.source.kind() == io::ErrorKind::AddrInUse => {}
             result => return result,
         }
     }
-    unreachable!("the last attempt returns")
+    bind()
 }
 
 fn bind_once(addresses: &[SocketAddr]) -> Result<Vec<Arc<BoundSocket>>, BindError> {
@@ -170,6 +174,24 @@ mod tests {
         let error = bind_all(&[first[0].local]).expect_err("the port is taken");
         assert_eq!(error.address, Some(first[0].local));
         assert_eq!(error.source.kind(), io::ErrorKind::AddrInUse);
+    }
+
+    #[test]
+    fn another_port_is_tried_32_times() {
+        let tried = |fails: usize, kind: io::ErrorKind| {
+            let mut tries = 0;
+            let bound = with_another_port(|| {
+                tries += 1;
+                (tries > fails)
+                    .then_some(tries)
+                    .ok_or_else(|| io::Error::from(kind).into())
+            });
+            (bound.is_ok(), tries)
+        };
+        assert_eq!(tried(0, io::ErrorKind::AddrInUse), (true, 1));
+        assert_eq!(tried(31, io::ErrorKind::AddrInUse), (true, 32));
+        assert_eq!(tried(32, io::ErrorKind::AddrInUse), (false, 32));
+        assert_eq!(tried(1, io::ErrorKind::AddrNotAvailable), (false, 1));
     }
 
     #[test]

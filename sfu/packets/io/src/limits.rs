@@ -33,3 +33,6 @@ pub(crate) const RING_BACKLOG: usize = 65536;
 
 /// Wishes in the ring up: a keyframe request or a round trip for each of 8192 slots.
 pub(crate) const RING_WISHES: usize = 8192;
+
+/// How often a port that is free at the first of several addresses may prove taken at another.
+pub(crate) const PORT_ATTEMPTS: usize = 32;

@@ -43,11 +43,15 @@ pub(crate) struct Link {
 /// The other worker's end.
 pub(crate) struct Inbox {
     ring: Consumer<Handed>,
-    wishes: Producer<Asked>,
+    wishes: Upward<Asked>,
     bell: Arc<Doorbell>,
     packets: Arc<AtomicUsize>,
-    /// Wishes that found the ring full.
-    waiting: VecDeque<Asked>,
+}
+
+/// A ring up, and what found it full.
+struct Upward<T> {
+    ring: Producer<T>,
+    waiting: VecDeque<T>,
 }
 
 /// A link to `shard`, whose worker sleeps at `shard_bell`.
@@ -79,10 +83,12 @@ fn link_of(
     };
     let inbox = Inbox {
         ring: inbox,
-        wishes: wish,
+        wishes: Upward {
+            ring: wish,
+            waiting: VecDeque::new(),
+        },
         bell,
         packets,
-        waiting: VecDeque::new(),
     };
     (link, inbox)
 }
@@ -222,23 +228,30 @@ impl Inbox {
 
     /// Passes wishes up, in order; what finds no room waits for the next call.
     pub(crate) fn ask(&mut self, wishes: &mut Vec<Asked>) {
+        if self.wishes.pass(wishes) {
+            self.bell.ring();
+        }
+    }
+
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.wishes.waiting.is_empty()
+    }
+}
+
+impl<T: Copy> Upward<T> {
+    /// Whether anything went up.
+    fn pass(&mut self, wishes: &mut Vec<T>) -> bool {
         self.waiting.extend(wishes.drain(..));
         let mut has_news = false;
         while let Some(&wish) = self.waiting.front()
-            && self.wishes.push(wish).is_ok()
+            && self.ring.push(wish).is_ok()
         {
             self.waiting.pop_front();
             has_news = true;
         }
         // Whoever takes none of so many has died, and this worker's time is over as well.
         self.waiting.truncate(RING_BACKLOG);
-        if has_news {
-            self.bell.ring();
-        }
-    }
-
-    pub(crate) fn is_behind(&self) -> bool {
-        !self.waiting.is_empty()
+        has_news
     }
 }
 

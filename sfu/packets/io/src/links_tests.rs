@@ -442,3 +442,20 @@ fn of_two_workers_that_take_nothing_both_are_told() {
         .collect();
     assert_eq!(failed, [1, 2]);
 }
+
+#[test]
+fn wishes_beyond_the_ring_wait_in_order_and_are_bounded() {
+    let (ring, mut taken) = RingBuffer::new(RING_WISHES);
+    let waiting = VecDeque::new();
+    let mut up = Upward { ring, waiting };
+    let most = RING_WISHES + RING_BACKLOG;
+    assert!(up.pass(&mut (0..most + 5).collect()));
+    assert_eq!(taken.slots(), RING_WISHES);
+    assert!(!up.pass(&mut vec![most + 5]), "no room, no news");
+    let mut seen = Vec::new();
+    while !taken.is_empty() {
+        seen.extend(std::iter::from_fn(|| taken.pop().ok()));
+        up.pass(&mut Vec::new());
+    }
+    assert_eq!(seen, (0..most).collect::<Vec<_>>());
+}

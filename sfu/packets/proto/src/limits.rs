@@ -6,6 +6,11 @@ use std::time::Duration;
 pub(crate) const SSRCS_PER_TRANSPORT: usize = 64;
 /// RTCP has a sender SSRC per receive m-line too (Firefox), and there may be 128 m-lines.
 pub(crate) const SRTCP_STREAMS: usize = 256;
+/// Packets of a stream, back from its newest, of which we know whether they came: one second of
+/// 10 Mbit/s, so that a late retransmission is no replay. A multiple of 64.
+pub(crate) const REPLAY_WINDOW: usize = 1024;
+/// The same of RTCP, of which a stream has a few packets a second.
+pub(crate) const REPLAY_WINDOW_RTCP: usize = 128;
 /// Layers of one source: three simulcast encodings are common, RFC 8853 knows no bound.
 pub(crate) const LAYERS_PER_SOURCE: usize = 8;
 

@@ -241,6 +241,25 @@ fn rtcp_comes_back_once() {
 }
 
 #[test]
+fn late_rtcp_within_the_window_is_taken_once() {
+    for profile in PROFILES {
+        let (mut sender, mut receiver) = pair(profile);
+        let packets: Vec<_> = (0..129)
+            .map(|_| {
+                let mut packet = sender_report(1);
+                sender.protect_rtcp(&mut packet, 0).unwrap();
+                packet
+            })
+            .collect();
+        let mut receive = |at: usize| receiver.unprotect_rtcp(&mut packets[at].clone());
+        assert!(receive(128).is_ok());
+        assert_eq!(receive(0), Err(DropReason::SrtpReplayed));
+        assert!(receive(1).is_ok());
+        assert_eq!(receive(1), Err(DropReason::SrtpReplayed));
+    }
+}
+
+#[test]
 fn changed_rtcp_is_dropped() {
     for profile in PROFILES {
         let (mut sender, mut receiver) = pair(profile);

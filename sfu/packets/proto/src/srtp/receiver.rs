@@ -7,7 +7,7 @@ use super::replay::Streams;
 use super::{RTCP_ENCRYPTED, RTCP_HEADER, RTCP_TRAILER, RTP_HEADER, SrtpError, read_u16, read_u32};
 use crate::command::SrtpProfile;
 use crate::drop::DropReason;
-use crate::limits::{SRTCP_STREAMS, SSRCS_PER_TRANSPORT};
+use crate::limits::{REPLAY_WINDOW, REPLAY_WINDOW_RTCP, SRTCP_STREAMS, SSRCS_PER_TRANSPORT};
 
 /// A packet that authenticated: `packet[..len]` is plaintext.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,9 +17,8 @@ pub struct Unprotected {
     pub index: u64,
 }
 
-/// 1024 packets: one second of 10 Mbit/s, so that a late retransmission is no replay.
-const RTP_WINDOW_WORDS: usize = 16;
-const RTCP_WINDOW_WORDS: usize = 2;
+const RTP_WINDOW_WORDS: usize = REPLAY_WINDOW.div_ceil(64);
+const RTCP_WINDOW_WORDS: usize = REPLAY_WINDOW_RTCP.div_ceil(64);
 
 /// Unprotects packets from one peer.
 pub struct SrtpReceiver {
