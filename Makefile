@@ -150,6 +150,14 @@ bench-hostile: build .venv/.development ## Measure what attackers cost others, b
 bench-memory: build .venv/.development ## Measure what an idle server and its subscribers hold in memory
 	$(BIN)/python -m tests.bench.memory
 
+.PHONY: bench-network
+bench-network: build .venv/.development ## Measure what viewers get over bad links: CASE=step_down SEEDS=5 PEERS=browser
+	$(BIN)/python -m tests.bench.network $(addprefix --case ,$(CASE)) $(addprefix --seeds ,$(SEEDS)) $(addprefix --peers ,$(PEERS)) $(addprefix --keep ,$(KEEP))
+
+.PHONY: bench-link
+bench-link: build .venv/.development ## Measure how punctual the emulated link of bench-network is
+	$(BIN)/python -m tests.bench.network.punctual
+
 .PHONY: bench-meeting
 bench-meeting: build .venv/.development ## Measure how long four people in real browsers wait for pictures
 	$(BIN)/python -m tests.bench.meeting

@@ -1,4 +1,4 @@
-"""The light peers: ICE, DTLS and SRTP in Rust threads (`native/`), held from Python.
+"""The light peers: ICE, DTLS and SRTP in Rust threads (`native/`), and the emulated link, held from Python.
 
 Times ending in `_after_s` count from `add_peer`. Delays are one-way, by the stamps that publishers of the
 same host put into their payloads.
@@ -8,7 +8,43 @@ from typing import final
 
 from loadtest.session import PeerState, Session
 
-__all__ = ["Generator", "PeerSnapshot", "Percentiles", "ReceivedCounts", "Snapshot"]
+__all__ = ["Emulation", "Generator", "PeerSnapshot", "Percentiles", "ReceivedCounts", "Snapshot"]
+
+@final
+class Emulation:
+    """An emulated link between two network namespaces, which live as long as it does."""
+
+    def __new__(
+        cls, spec: str, *, seed: int = 1, csv: str | None = None, caller_is_server: bool = False
+    ) -> Emulation:
+        """Raises ValueError for a specification that cannot be read, PermissionError without the right.
+
+        With `caller_is_server` the namespace of the caller is the server's side, else there is a new one.
+        """
+
+    @property
+    def client_fd(self) -> int:
+        """The namespace behind the link, for setns(2)."""
+
+    @property
+    def server_fd(self) -> int: ...
+    @property
+    def client_address(self) -> str: ...
+    @property
+    def server_address(self) -> str: ...
+    @property
+    def started_at_s(self) -> float:
+        """On the monotonic clock: times of rows and of steps count from here."""
+
+    @property
+    def own_losses(self) -> int:
+        """Packets that the emulator itself lost, and not the link that it emulates."""
+
+    def change(self, spec: str) -> None:
+        """From now on the link is so; times of its steps count from now."""
+
+    def close(self) -> None:
+        """Ends the link; raises OSError if it or its rows ended badly."""
 
 @final
 class Generator:
@@ -32,6 +68,15 @@ class Generator:
 
     def remove_peer(self, peer: int) -> None: ...
     def set_speaking(self, peer: int, is_speaking: bool) -> None: ...
+    def take_played(self, peer: int) -> list[tuple[float, float, int, int, bool, bool]]:
+        """What the peer could play since the last call; kept from the first call on.
+
+        Each frame once it and the one that it needs are whole, and each packet of sound: when, when it was
+        sent, both on the monotonic clock; the stream, in whose last three bits is its place among the
+        publisher's layers (0 is the lowest, 7 sound); the number in it; whether it is a keyframe; whether it
+        is video.
+        """
+
     def reset(self) -> None:
         """Percentiles and longest gaps begin anew; counts go on."""
 

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::peer::{Identity, PeerConfig};
+use crate::receive::Played;
 use crate::system::Wake;
 use crate::worker::{Order, Worker, WorkerSnapshot};
 
@@ -56,6 +57,13 @@ impl Generator {
 
     pub(crate) fn set_speaking(&self, number: u32, is_speaking: bool) -> Result<(), String> {
         self.order(number, Order::SetSpeaking(number, is_speaking))
+    }
+
+    pub(crate) fn take_played(&self, number: u32) -> Result<Vec<Played>, String> {
+        let (reply, answer) = mpsc::channel();
+        self.order(number, Order::TakePlayed(number, reply))?;
+        let taken = answer.recv_timeout(PATIENCE);
+        taken.map_err(|_| "a generator thread does not answer".to_owned())
     }
 
     pub(crate) fn reset(&self) -> Result<(), String> {

@@ -13,6 +13,8 @@ pub(crate) struct Stamp {
     /// Packets that the frame has.
     pub(crate) packets: u16,
     pub(crate) is_keyframe: bool,
+    /// How many frames before it is the one that it needs; 0 is none.
+    pub(crate) depends: u8,
 }
 
 impl Stamp {
@@ -25,7 +27,7 @@ impl Stamp {
         out.extend_from_slice(&self.frame.to_be_bytes());
         let packets = self.packets | u16::from(self.is_keyframe) << 15;
         out.extend_from_slice(&packets.to_be_bytes());
-        out.extend_from_slice(&[0; 2]);
+        out.extend_from_slice(&[self.depends, 0]);
         out.extend_from_slice(&Self::MAGIC);
     }
 
@@ -43,6 +45,7 @@ impl Stamp {
             frame: word(12),
             packets: packets & 0x7fff,
             is_keyframe: packets & 0x8000 != 0,
+            depends: bytes[18],
         })
     }
 }
@@ -59,6 +62,7 @@ mod tests {
             frame: 70_000,
             packets: 300,
             is_keyframe: true,
+            depends: 4,
         };
         let mut payload = vec![1, 2, 3];
         stamp.write(&mut payload);

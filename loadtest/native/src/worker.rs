@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::context::{Context, Measures};
 use crate::outbox::Outbox;
 use crate::peer::{Identity, Peer, PeerConfig, PeerCounts, PeerState};
+use crate::receive::Played;
 use crate::system::{Inbox, Poller, Socket, Wake, monotonic, realtime, thread_cpu};
 use crate::time::{Epoch, NEVER, Nanos, SECOND};
 
@@ -20,6 +21,7 @@ pub(crate) enum Order {
     Add(u32, Box<PeerConfig>),
     Remove(u32),
     SetSpeaking(u32, bool),
+    TakePlayed(u32, Sender<Vec<Played>>),
     /// Percentiles and gaps begin anew.
     Reset,
     Snapshot(Sender<WorkerSnapshot>),
@@ -126,11 +128,13 @@ impl Worker {
                 Ok(Order::Add(number, config)) => self.add(number, *config),
                 Ok(Order::Remove(number)) => self.remove(number),
                 Ok(Order::SetSpeaking(number, is_speaking)) => {
-                    let seat = self.seats.iter_mut().flatten();
-                    let mut seat = seat.filter(|seat| seat.number == number);
-                    if let Some(seat) = seat.next() {
-                        seat.peer.set_speaking(is_speaking);
+                    if let Some(peer) = self.peer(number) {
+                        peer.set_speaking(is_speaking);
                     }
+                }
+                Ok(Order::TakePlayed(number, reply)) => {
+                    let played = self.peer(number).map(Peer::take_played);
+                    let _ = reply.send(played.unwrap_or_default());
                 }
                 Ok(Order::Reset) => self.reset(),
                 Ok(Order::Snapshot(reply)) => _ = reply.send(self.snapshot()),
@@ -162,6 +166,12 @@ impl Worker {
             has_timestamps: options.has_timestamps,
         }));
         self.with_peer(index, |peer, context| peer.handle_timeout(context));
+    }
+
+    fn peer(&mut self, number: u32) -> Option<&mut Peer> {
+        let mut seats = self.seats.iter_mut().flatten();
+        let seat = seats.find(|seat| seat.number == number);
+        seat.map(|seat| &mut seat.peer)
     }
 
     fn remove(&mut self, number: u32) {

@@ -18,7 +18,7 @@ pub(crate) use ice::IceConfig;
 
 use crate::context::Context;
 use crate::publish::{PublishCounts, Publisher, PublisherConfig};
-use crate::receive::{ReceiveCounts, Receiver, StreamConfig};
+use crate::receive::{Played, ReceiveCounts, Receiver, StreamConfig};
 use crate::system::SocketOptions;
 use crate::time::{Epoch, NEVER, Nanos};
 use dtls::{Dtls, Keys};
@@ -105,6 +105,11 @@ impl Peer {
     /// Gaps are measured from here on.
     pub(crate) fn reset_gaps(&mut self, now: Nanos) {
         self.receiver.reset_gaps(now);
+    }
+
+    /// See the receiver.
+    pub(crate) fn take_played(&mut self) -> Vec<Played> {
+        self.receiver.take_played()
     }
 
     pub(crate) fn set_speaking(&mut self, is_speaking: bool) {

@@ -111,6 +111,7 @@ impl Audio {
             frame: self.packets as u32,
             packets: 1,
             is_keyframe: false,
+            depends: 0,
         };
         let filler = self.config.payload.max(Stamp::LEN + 1) - Stamp::LEN;
         let write = |arena: &mut Vec<u8>| {

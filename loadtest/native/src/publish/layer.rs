@@ -3,6 +3,7 @@
 use sfu_proto::srtp::SrtpSender;
 
 use super::packet::{Head, Writer};
+use super::temporal::{Place, Temporal};
 use super::vp8::Payload;
 use super::{LayerConfig, Names};
 use crate::context::Context;
@@ -21,6 +22,9 @@ pub(super) struct Layer {
     /// Of the current frame.
     is_keyframe: bool,
     pub(super) wants_keyframe: bool,
+    temporal: Temporal,
+    /// Of the current frame.
+    place: Place,
     keyframe_at: Option<Nanos>,
     pub(super) number: u64,
     rtx_number: u64,
@@ -40,12 +44,15 @@ pub(super) struct Sent {
     packet: u16,
     packets: u16,
     is_keyframe: bool,
+    place: Place,
 }
 
 impl Layer {
     pub(super) fn new(config: LayerConfig, mid: &str, stream: u32) -> Self {
         Self {
             names: Names::new(mid.to_owned(), config.rid.clone()),
+            temporal: Temporal::new(config.temporal_layers),
+            place: Place::default(),
             config,
             stream,
             is_keyframe: false,
@@ -77,6 +84,7 @@ impl Layer {
             self.keyframe_at = Some(now);
             self.keyframes += 1;
         }
+        self.place = self.temporal.next(self.is_keyframe);
     }
 
     #[expect(
@@ -100,6 +108,7 @@ impl Layer {
             packet,
             packets: self.packets(),
             is_keyframe: self.is_keyframe,
+            place: self.place,
         };
         let head = self.head(payload_type, timestamp, &sent);
         let payload = self.payload(&sent);
@@ -174,7 +183,9 @@ impl Layer {
                 frame: sent.frame,
                 packets: sent.packets,
                 is_keyframe: sent.is_keyframe,
+                depends: sent.place.depends,
             },
+            place: sent.place,
             is_first: sent.packet == 0,
             resolution: self.config.resolution,
             length: self.config.payload + extra,

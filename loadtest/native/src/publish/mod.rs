@@ -2,11 +2,12 @@
 //! NACK, PLI and FIR as an encoder would.
 //!
 //! `video` decides when which packet is due, `layer` keeps what may be asked for again, `audio`
-//! is a packet each 20 ms, `vp8` writes payloads, `packet` the RTP around them.
+//! is a packet each 20 ms, `vp8` writes payloads, `temporal` says which frame needs which, `packet` the RTP around them.
 
 mod audio;
 mod layer;
 mod packet;
+mod temporal;
 #[cfg(test)]
 mod tests;
 mod video;

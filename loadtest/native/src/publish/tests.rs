@@ -119,6 +119,7 @@ fn layer(rid: &str, ssrc: u32, packets: u16) -> LayerConfig {
         keyframe_packets: packets * 2,
         payload: 500,
         resolution: (320, 180),
+        temporal_layers: 1,
     }
 }
 

@@ -35,6 +35,7 @@ pub(crate) struct LayerConfig {
     /// Bytes of a packet's payload, give or take what frames differ by.
     pub(crate) payload: usize,
     pub(crate) resolution: (u16, u16),
+    pub(crate) temporal_layers: u8,
 }
 
 pub(super) struct Video {

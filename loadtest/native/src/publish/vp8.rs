@@ -1,5 +1,6 @@
 //! Payloads that say they are VP8 (RFC 7741): a true descriptor and frame header, then filler.
 
+use super::temporal::Place;
 use crate::stamp::Stamp;
 
 /// X; S is added on a frame's first packet.
@@ -7,11 +8,14 @@ const EXTENDED: u8 = 0x80;
 const START: u8 = 0x10;
 /// I, L and T: picture id, TL0PICIDX, temporal layer.
 const FIELDS: u8 = 0xe0;
+/// Y, behind the temporal layer.
+const SYNC: u8 = 0x20;
 /// Descriptor, the larger of the frame headers and the stamp.
 pub(super) const LEAST: usize = 6 + 10 + Stamp::LEN;
 
 pub(super) struct Payload {
     pub(super) stamp: Stamp,
+    pub(super) place: Place,
     pub(super) is_first: bool,
     pub(super) resolution: (u16, u16),
     pub(super) length: usize,
@@ -24,8 +28,8 @@ impl Payload {
         let picture_id = 0x8000 | self.stamp.frame as u16;
         out.extend_from_slice(&[EXTENDED | first, FIELDS]);
         out.extend_from_slice(&picture_id.to_be_bytes());
-        // One temporal layer, which is layer 0; the same count as the picture's.
-        out.extend_from_slice(&[self.stamp.frame as u8, 0]);
+        let sync = if self.place.is_sync { SYNC } else { 0 };
+        out.extend_from_slice(&[self.place.base_index, self.place.layer << 6 | sync]);
         if self.is_first {
             self.write_frame_header(out);
         }
@@ -59,10 +63,17 @@ mod tests {
             frame: 0x1_8123,
             packets: 9,
             is_keyframe,
+            depends: 0,
         };
         let mut out = Vec::new();
         let payload = Payload {
             stamp,
+            place: Place {
+                layer: 2,
+                depends: 1,
+                is_sync: true,
+                base_index: 0x23,
+            },
             is_first,
             resolution: (640, 360),
             length: 1000,
@@ -79,6 +90,7 @@ mod tests {
         assert_eq!(info.resolution, Some((640, 360)));
         assert_eq!(info.picture_id.unwrap().value, 0x0123);
         assert_eq!(info.tl0_picture_index, Some(0x23));
+        assert_eq!(info.temporal_layer, 2);
         let delta = describe(Codec::Vp8, &payload(true, false)).unwrap();
         assert!(!delta.keyframe && delta.frame_start);
         let inner = describe(Codec::Vp8, &payload(false, true)).unwrap();

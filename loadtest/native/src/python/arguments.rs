@@ -61,6 +61,7 @@ struct Layer {
     payload: usize,
     width: u16,
     height: u16,
+    temporal_layers: u8,
 }
 
 #[derive(FromPyObject)]
@@ -144,6 +145,7 @@ impl Video {
             keyframe_packets: layer.keyframe_packets,
             payload: layer.payload,
             resolution: (layer.width, layer.height),
+            temporal_layers: layer.temporal_layers,
         });
         Ok(VideoConfig {
             mid: self.mid,

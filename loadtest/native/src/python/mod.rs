@@ -1,6 +1,7 @@
 //! The generator as Python holds it: converts and hands over. The contract is `_native.pyi`.
 
 mod arguments;
+mod emulation;
 mod snapshot;
 
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -9,6 +10,8 @@ use pyo3::prelude::*;
 use crate::generator;
 use crate::system::SocketOptions;
 use arguments::Session;
+pub(crate) use emulation::Emulation;
+use snapshot::PlayedRow;
 pub(crate) use snapshot::{PeerSnapshot, Percentiles, ReceivedCounts, Snapshot};
 
 /// Threads that drive peers.
@@ -60,6 +63,13 @@ impl Generator {
         self.0
             .set_speaking(peer, is_speaking)
             .map_err(PyRuntimeError::new_err)
+    }
+
+    /// As tuples: there are many.
+    fn take_played(&self, py: Python<'_>, peer: u32) -> PyResult<Vec<PlayedRow>> {
+        let taken = py.detach(|| self.0.take_played(peer));
+        let taken = taken.map_err(PyRuntimeError::new_err)?;
+        Ok(taken.iter().map(snapshot::played_row).collect())
     }
 
     fn reset(&self) -> PyResult<()> {

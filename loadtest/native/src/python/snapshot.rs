@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use crate::context::Measures;
 use crate::histogram::Histogram;
 use crate::peer::PeerState;
-use crate::receive::StreamCounts;
+use crate::receive::{Played, StreamCounts};
 use crate::time::{Nanos, SECOND};
 use crate::worker::{PeerView, WorkerSnapshot};
 
@@ -150,6 +150,20 @@ impl ReceivedCounts {
             longest_gap_s: seconds(counts.longest_gap),
         }
     }
+}
+
+/// Time, time of sending, stream, number, keyframe, video.
+pub(super) type PlayedRow = (f64, f64, u32, u32, bool, bool);
+
+pub(super) fn played_row(played: &Played) -> PlayedRow {
+    (
+        seconds(played.at),
+        seconds(played.sent_at),
+        played.stream,
+        played.number,
+        played.is_keyframe,
+        played.is_video,
+    )
 }
 
 fn seconds(nanos: Nanos) -> f64 {

@@ -10,6 +10,9 @@ const OPEN: usize = 16;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Complete {
+    pub(super) stream: u32,
+    pub(super) number: u32,
+    pub(super) depends: u8,
     pub(super) is_keyframe: bool,
     pub(super) first_sent_at: Nanos,
     pub(super) last_sent_at: Nanos,
@@ -17,8 +20,6 @@ pub(super) struct Complete {
 
 #[derive(Clone, Copy, Debug)]
 struct Frame {
-    stream: u32,
-    number: u32,
     missing: u16,
     complete: Complete,
 }
@@ -49,7 +50,9 @@ impl Frames {
     }
 
     fn find_or_open(&mut self, stamp: &Stamp) -> usize {
-        let is_it = |frame: &Frame| (frame.stream, frame.number) == (stamp.stream, stamp.frame);
+        let is_it = |frame: &Frame| {
+            (frame.complete.stream, frame.complete.number) == (stamp.stream, stamp.frame)
+        };
         // The newest is at the end, and nearly always the one.
         if let Some(index) = self.open.iter().rposition(is_it) {
             return index;
@@ -59,10 +62,11 @@ impl Frames {
             self.broken += 1;
         }
         self.open.push_back(Frame {
-            stream: stamp.stream,
-            number: stamp.frame,
             missing: stamp.packets,
             complete: Complete {
+                stream: stamp.stream,
+                number: stamp.frame,
+                depends: stamp.depends,
                 is_keyframe: stamp.is_keyframe,
                 first_sent_at: stamp.sent_at,
                 last_sent_at: stamp.sent_at,
@@ -83,6 +87,7 @@ mod tests {
             frame,
             packets: 3,
             is_keyframe: frame == 0,
+            depends: u8::from(frame != 0),
         }
     }
 
@@ -93,6 +98,9 @@ mod tests {
         assert_eq!(frames.take(&stamp(1, 20)), None);
         assert_eq!(frames.take(&stamp(0, 10)), None);
         let complete = Complete {
+            stream: 1,
+            number: 0,
+            depends: 0,
             is_keyframe: true,
             first_sent_at: 10,
             last_sent_at: 12,

@@ -1,8 +1,10 @@
 //! What a peer gets: packets counted and missed, frames completed, feedback given.
 //!
-//! `stream` follows one SSRC, `sequence` what is missing of it, `frames` what can be decoded,
+//! `stream` follows one SSRC, `sequence` what is missing of it, `frames` what is whole, `decoding`
+//! what of it can be shown,
 //! `feedback` what the sender is told of all of them.
 
+mod decoding;
 mod feedback;
 mod frames;
 mod sequence;
@@ -16,11 +18,15 @@ use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
 
 use crate::context::Context;
 use crate::time::{NEVER, Nanos, SECOND};
+pub(crate) use decoding::Played;
 use feedback::ArrivalLog;
 use stream::Stream;
 
 /// Receiver reports, as browsers send them for video; audio comes along.
 const REPORT_INTERVAL: Nanos = SECOND;
+
+/// Kept for whoever asks for them: an hour of 80 each second.
+const MOST_PLAYED: usize = 300_000;
 
 /// A receive line of the answer, by the SSRCs that it announced.
 pub(crate) struct StreamConfig {
@@ -74,6 +80,8 @@ pub(crate) struct Receiver {
     counts: ReceiveCounts,
     /// When a stream next has something to ask for; the earliest of all.
     next_request_at: Nanos,
+    /// What could be played, if that is to be told.
+    played: Option<Vec<Played>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +116,7 @@ impl Receiver {
             next_report_at: NEVER,
             counts: ReceiveCounts::default(),
             next_request_at: NEVER,
+            played: None,
         }
     }
 
@@ -120,6 +129,11 @@ impl Receiver {
             }
         }
         counts
+    }
+
+    /// All that could be played since the last call; it is kept from the first call on.
+    pub(crate) fn take_played(&mut self) -> Vec<Played> {
+        self.played.replace(Vec::new()).unwrap_or_default()
     }
 
     pub(crate) fn reset_gaps(&mut self, now: Nanos) {
@@ -192,7 +206,13 @@ impl Receiver {
             self.counts.first_media_at = Some(came_at);
             self.next_report_at = context.now + REPORT_INTERVAL;
         }
-        let has_keyframe = stream.take_payload(context.measures, came_at, payload);
+        let mut played = Vec::new();
+        let has_keyframe = stream.take_payload(context.measures, &mut played, came_at, payload);
+        if let Some(kept) = &mut self.played
+            && kept.len() < MOST_PLAYED
+        {
+            kept.append(&mut played);
+        }
         if has_keyframe && self.counts.first_keyframe_at.is_none() {
             self.counts.first_keyframe_at = Some(came_at);
         }

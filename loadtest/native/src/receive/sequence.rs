@@ -6,8 +6,9 @@ use sfu_proto::rtp::extend_sequence;
 
 use crate::time::{MILLISECOND, NEVER, Nanos};
 
-/// A packet that did not come is asked for at once, and again after each of these.
-const RETRY: Nanos = 50 * MILLISECOND;
+/// A packet that did not come is asked for at once, and again after each of these: a round trip
+/// as browsers take it while they know none.
+const RETRY: Nanos = 100 * MILLISECOND;
 /// As browsers do; then it is lost.
 const TRIES: u8 = 10;
 /// A hole this large cannot be repaired in time.

@@ -3,6 +3,7 @@
 use sfu_proto::command::MediaKind;
 use sfu_proto::rtcp::ReportBlock;
 
+use super::decoding::{Decoding, Played};
 use super::frames::Frames;
 use super::sequence::{Arrival, SequenceLog};
 use super::{StreamConfig, StreamCounts};
@@ -20,6 +21,7 @@ pub(super) struct Stream {
     has_repair: bool,
     log: SequenceLog,
     frames: Frames,
+    decoding: Decoding,
     counts: StreamCounts,
     /// What cannot be decoded waits for a keyframe; from when on it is asked for.
     keyframe_at: Nanos,
@@ -44,6 +46,7 @@ impl Stream {
             has_repair: config.rtx_ssrc.is_some(),
             log: SequenceLog::default(),
             frames: Frames::default(),
+            decoding: Decoding::default(),
             counts: StreamCounts::default(),
             keyframe_at: NEVER,
             last_at: None,
@@ -117,6 +120,7 @@ impl Stream {
     pub(super) fn take_payload(
         &mut self,
         measures: &mut Measures,
+        played: &mut Vec<Played>,
         came_at: Nanos,
         payload: &[u8],
     ) -> bool {
@@ -131,13 +135,20 @@ impl Stream {
                     .audio_delay
                     .record(came_at.saturating_sub(stamp.sent_at));
                 self.note_gap(came_at);
+                played.push(sound(came_at, &stamp));
                 false
             }
-            MediaKind::Video => self.take_stamp(measures, came_at, &stamp),
+            MediaKind::Video => self.take_stamp(measures, played, came_at, &stamp),
         }
     }
 
-    fn take_stamp(&mut self, measures: &mut Measures, came_at: Nanos, stamp: &Stamp) -> bool {
+    fn take_stamp(
+        &mut self,
+        measures: &mut Measures,
+        played: &mut Vec<Played>,
+        came_at: Nanos,
+        stamp: &Stamp,
+    ) -> bool {
         let Some(frame) = self.frames.take(stamp) else {
             return false;
         };
@@ -145,6 +156,7 @@ impl Stream {
         measures.frame_delay.record(since(frame.last_sent_at));
         measures.frame_total.record(since(frame.first_sent_at));
         self.counts.frames += 1;
+        self.decoding.take(came_at, frame, played);
         self.note_gap(came_at);
         if frame.is_keyframe {
             self.counts.keyframes += 1;
@@ -214,6 +226,17 @@ impl Stream {
             last_sender_report,
             delay_since: delay as u32,
         })
+    }
+}
+
+fn sound(at: Nanos, stamp: &Stamp) -> Played {
+    Played {
+        at,
+        sent_at: stamp.sent_at,
+        stream: stamp.stream,
+        number: stamp.frame,
+        is_keyframe: false,
+        is_video: false,
     }
 }
 

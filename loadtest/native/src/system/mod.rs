@@ -1,7 +1,11 @@
-//! The system: sockets, epoll, clocks here, recvmmsg in `inbox`. The only unsafe code of the
-//! crate; what the packet path's sockets need as well is in `sfu-linux`.
+//! The system: sockets, epoll, clocks here, recvmmsg in `inbox`; for the emulator namespaces,
+//! devices (`netlink`) and their frames (`wire`). The only unsafe code of the crate; what the packet
+//! path's sockets need as well is in `sfu-linux`.
 
 mod inbox;
+mod namespace;
+pub(crate) mod netlink;
+mod wire;
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -9,8 +13,10 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 pub(crate) use inbox::Inbox;
+pub(crate) use namespace::Namespace;
 pub(crate) use sfu_linux::Wake;
 use sfu_linux::{Epoll, grow_receive_buffer, set_option};
+pub(crate) use wire::{Wire, be_punctual, switch_off_offloads, wait_for};
 
 use crate::time::Nanos;
 

@@ -86,6 +86,14 @@ impl<T: Clone> Link<T> {
         self.change(self.now, conditions);
     }
 
+    /// From now on it goes by that plan, whose times count from now.
+    pub fn follow(&mut self, now: Duration, plan: impl Into<Plan>) {
+        let plan = plan.into();
+        self.set(now, plan.first);
+        let steps = plan.steps.into_iter();
+        self.steps = steps.map(|(at, step)| (self.now + at, step)).collect();
+    }
+
     /// `size` is what counts at the bottleneck, in bytes.
     pub fn send(&mut self, now: Duration, size: usize, packet: T) {
         self.advance(now);

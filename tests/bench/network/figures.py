@@ -1,0 +1,153 @@
+"""What a run was worth, in the words of the goals. Pure: packets and played frames in, numbers out.
+
+Times are seconds since the case began. A figure that never came is `NEVER`, which meets no goal.
+"""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from itertools import pairwise
+
+from tests.bench.network.rows import OPUS, VP8, VP8_RTX, Packet, Played, Run
+
+NEVER = float("inf")
+WINDOW_S = 0.5
+FULL_SHARE = 0.93
+"""28 of 30 frames: a second of full frame rate, whose edges cut frames."""
+
+
+def media_bps(run: Run, since_s: float, until_s: float) -> float:
+    """Of video that came for the first time: itself, or sent again for one that was lost; no second copy."""
+    came = [p for p in run.between(since_s, until_s) if p.kind == "rtp" and p.fate == "delivered"]
+    first = sum({p.key: p.size for p in came if p.payload_type == VP8}.values())
+    again = sum(p.size for p in came if p.payload_type == VP8_RTX)
+    return (first + again * run.repairing_share) * 8 / (until_s - since_s)
+
+
+def offered_bps(run: Run, since_s: float, until_s: float) -> float:
+    return sum(packet.size for packet in run.between(since_s, until_s)) * 8 / (until_s - since_s)
+
+
+def utilisation(run: Run, spans: Sequence[tuple[float, float, float]]) -> float:
+    """Of media against the best that fits, over spans of (since, until, best)."""
+    came = sum(media_bps(run, since, until) * (until - since) for since, until, _ in spans)
+    best = sum(best * (until - since) for since, until, best in spans)
+    return came / best if best else NEVER
+
+
+def worst_second(run: Run, spans: Sequence[tuple[float, float, float]]) -> float:
+    shares = [
+        media_bps(run, second, second + 1) / best
+        for since, until, best in spans
+        for second in range(int(since), int(until))
+    ]
+    return min(shares, default=NEVER)
+
+
+def queueing_ms(packets: Sequence[Packet], share: float = 0.95) -> float:
+    queued = sorted(packet.queued_ms for packet in packets if packet.fate in ("delivered", "lost"))
+    return queued[min(len(queued) - 1, int(len(queued) * share))] if queued else NEVER
+
+
+def queue_loss(packets: Sequence[Packet]) -> float:
+    media = [packet for packet in packets if packet.kind == "rtp"]
+    return sum(packet.fate == "queue_dropped" for packet in media) / len(media) if media else NEVER
+
+
+def retransmission_share(packets: Sequence[Packet]) -> float:
+    media = [packet for packet in packets if packet.kind == "rtp"]
+    again = sum(packet.size for packet in media if packet.payload_type == VP8_RTX)
+    return again / sum(packet.size for packet in media) if media else NEVER
+
+
+def audio_lost_on_the_link(packets: Sequence[Packet]) -> float:
+    sound = [packet for packet in packets if packet.payload_type == OPUS and packet.kind == "rtp"]
+    return sum(packet.fate != "delivered" for packet in sound) / len(sound) if sound else NEVER
+
+
+def peak_second_bps(run: Run, since_s: float, until_s: float) -> float:
+    steps = range(int((until_s - since_s - 1) * 10) + 1)
+    return max(
+        (offered_bps(run, since_s + step / 10, since_s + step / 10 + 1) for step in steps), default=0.0
+    )
+
+
+def under_capacity_after(run: Run, step_s: float, capacity_bps: float, until_s: float) -> float:
+    """From the step to the first half second in which no more is offered than fits."""
+    for tenth in range(int((until_s - step_s - WINDOW_S) * 10)):
+        since = step_s + tenth / 10
+        if offered_bps(run, since, since + WINDOW_S) <= capacity_bps:
+            return tenth / 10
+    return NEVER
+
+
+def queue_short_after(run: Run, step_s: float, until_s: float, short_ms: float = 100.0) -> float:
+    """From the step to the last packet that waited longer, or found no room."""
+    long = [
+        packet.came_s
+        for packet in run.between(step_s, until_s)
+        if packet.queued_ms > short_ms or packet.fate == "queue_dropped"
+    ]
+    return max(long) - step_s if long else 0.0
+
+
+def full_layer_after(frames: Sequence[Played], since_s: float, layer: int, frames_per_second: int) -> float:
+    """To the beginning of the first second that shows this layer at its full frame rate."""
+    times = [frame.at_s for frame in frames if frame.layer == layer and frame.at_s >= since_s]
+    count = int(frames_per_second * FULL_SHARE)
+    for first, last in zip(times, times[count - 1 :], strict=False):
+        if last - first <= 1:
+            return first - since_s
+    return NEVER
+
+
+def first_frame_after(frames: Sequence[Played], since_s: float) -> float:
+    return next((frame.at_s - since_s for frame in frames if frame.at_s >= since_s), NEVER)
+
+
+def freezes(
+    frames: Sequence[Played], since_s: float, until_s: float, longest_s: float | None = None
+) -> float:
+    """Pauses longer than `longest_s`; without it as the W3C's statistics count them: above three times the mean of
+    the last 30 intervals, and at least 150 ms more than it. Silence to the end is one too."""
+    times = [frame.at_s for frame in frames if since_s <= frame.at_s <= until_s] + [until_s]
+    count, recent = 0, [1 / 30]
+    for before, after in pairwise(times):
+        gap, mean = after - before, sum(recent) / len(recent)
+        is_freeze = gap > longest_s if longest_s is not None else gap > max(3 * mean, mean + 0.15)
+        count += is_freeze
+        recent = [*recent[-29:], gap]
+    return float(count)
+
+
+def frozen_s(frames: Sequence[Played], since_s: float, until_s: float) -> float:
+    """Time beyond 150 ms in which no frame was new."""
+    times = [since_s, *(frame.at_s for frame in frames if since_s <= frame.at_s <= until_s), until_s]
+    return sum(max(0.0, after - before - 0.15) for before, after in pairwise(times))
+
+
+def switches_a_minute(frames: Sequence[Played], since_s: float, until_s: float) -> float:
+    shown = [frame.layer for frame in frames if since_s <= frame.at_s <= until_s]
+    return sum(before != after for before, after in pairwise(shown)) * 60 / (until_s - since_s)
+
+
+def sound_missing(sound: Sequence[Played], since_s: float, until_s: float) -> float:
+    """Of the packets sent in that time, those that never came; from first to last of the stream that was heard."""
+    numbers = Counter(one.stream for one in sound)
+    if not numbers:
+        return 1.0
+    stream = numbers.most_common(1)[0][0]
+    mine = sorted(one.number for one in sound if one.stream == stream and since_s <= one.sent_s <= until_s)
+    expected = round((until_s - since_s) * 50)
+    return max(0.0, 1 - len(set(mine)) / expected) if expected else NEVER
+
+
+def sound_unplayable(sound: Sequence[Played], since_s: float, until_s: float) -> float:
+    """Missing, or too late for a playout buffer that keeps what 95 % of the last two seconds needed, and 40 ms."""
+    recent: deque[float] = deque(maxlen=100)
+    punctual = []
+    for one in sorted(sound, key=lambda one: one.number):
+        delay = one.at_s - one.sent_s
+        if not recent or delay <= sorted(recent)[int(len(recent) * 0.95)] + 0.04:
+            punctual.append(one)
+        recent.append(delay)
+    return sound_missing(punctual, since_s, until_s)

@@ -1,0 +1,80 @@
+"""The peers of one side of the link, in a process of their own: `python -m tests.bench.network.peer publish|watch …`.
+
+Says `Ready` when media may flow. When its input ends it prints what could be played, as one line of JSON, and goes.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+
+from loadtest._native import Generator
+from loadtest.driver import Camera, Driver, Microphone, Peer
+from loadtest.session import Encoding
+from tests.bench.network.cameras import CAMERAS, FRAMES_PER_SECOND
+
+ROOM = "hall"
+
+
+def camera(name: str) -> Camera:
+    encodings = [
+        Encoding(
+            rid=layer.rid,
+            packets=layer.packets,
+            keyframe_packets=layer.packets * 3,
+            payload=layer.payload,
+            width=layer.width,
+            height=layer.width * 9 // 16,
+            temporal_layers=layer.temporal_layers,
+        )
+        for layer in CAMERAS[name]
+    ]
+    return Camera(encodings=encodings, frames_per_second=FRAMES_PER_SECOND)
+
+
+async def enter(driver: Driver, options: argparse.Namespace) -> list[Peer]:
+    if options.role == "publish":
+        microphone = Microphone() if options.audio else None
+        shown = camera(options.camera) if options.video else None
+        return [await driver.publish(ROOM, "Ana", camera=shown, microphone=microphone)]
+    watching = (
+        driver.join(ROOM, f"Viewer {place}", video=1, audio=1, tile=(1280, 720), timed=True)
+        for place in range(options.count)
+    )
+    return list(await asyncio.gather(*watching))
+
+
+async def run(options: argparse.Namespace) -> None:
+    generator = Generator()
+    async with Driver(options.url, generator) as driver:
+        peers = await enter(driver, options)
+        for peer in peers:
+            generator.take_played(peer.number)
+        print("Ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        told = [{"played": generator.take_played(peer.number)} for peer in peers]
+        snapshot = {peer.number: peer for peer in generator.snapshot().peers}
+        for peer, one in zip(peers, told, strict=True):
+            counts = snapshot[peer.number]
+            one["state"] = counts.state
+            one["repaired"] = counts.video.repaired
+            one["nacks"] = counts.video.nacks
+            one["keyframes_asked"] = counts.video.keyframes_asked
+            one["socket_drops"] = counts.socket_drops
+        print(json.dumps(told), flush=True)
+    generator.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("role", choices=("publish", "watch"))
+    parser.add_argument("url")
+    parser.add_argument("--camera", default="three", choices=CAMERAS)
+    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--no-video", dest="video", action="store_false")
+    parser.add_argument("--no-audio", dest="audio", action="store_false")
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
