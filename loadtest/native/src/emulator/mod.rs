@@ -7,6 +7,8 @@
 mod frame;
 mod record;
 mod relay;
+#[cfg(test)]
+mod tests;
 mod topology;
 
 use std::io;

@@ -22,8 +22,8 @@ const CONTROL: usize = 64;
 
 /// The device leaves no work to whoever gets its frames.
 pub(crate) fn switch_off_offloads(name: &str) -> io::Result<()> {
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0");
-    let socket = socket.or_else(|_| std::net::UdpSocket::bind("[::1]:0"))?;
+    // Any socket will do; in a new namespace even the loopback interface is down.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
     for command in OFFLOADS {
         // struct ethtool_value
         let mut value = [command, 0];
