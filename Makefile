@@ -123,6 +123,10 @@ bench: build .venv/.development ## Measure the cost of forwarding, stage by stag
 bench-room: build .venv/.development ## Measure what rooms of 10 to 1000 cost the whole server
 	$(BIN)/python -m tests.bench.room
 
+.PHONY: bench-crowd
+bench-crowd: build .venv/.development ## Measure one room of 50 to 200 who all publish, and what a change costs the others
+	$(BIN)/python -m tests.bench.crowd
+
 .PHONY: bench-joins
 bench-joins: build .venv/.development ## Measure a storm of joins, and one join into rooms of 10 to 1000
 	$(BIN)/python -m tests.bench.storm
