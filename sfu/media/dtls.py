@@ -18,7 +18,7 @@ from OpenSSL import SSL
 from sfu.limits import FIXED
 from sfu.media.certificates import Certificate, Fingerprint, PeerIdentity
 from sfu.media.dtls_afterwards import Afterwards
-from sfu.media.dtls_records import MTU, is_dtls, pack_records
+from sfu.media.dtls_records import MTU, from_change_cipher_spec, is_dtls, pack_records
 
 Role = Literal["client", "server"]
 State = Literal["new", "handshaking", "connected", "closed", "failed"]
@@ -183,6 +183,10 @@ class DtlsSession:
         self._end("connected")
         # Records behind the Finished (an early close) are already in OpenSSL's buffer.
         flight = self._read()
+        if self._role == "server":
+            # Where an answer comes late OpenSSL repeats its own flight before it reads, and a peer may take
+            # the datagram for that repetition alone. (Without tickets nothing else stands before.)
+            flight = from_change_cipher_spec(flight)
         if self._state == "connected":
             self._let_go(flight)
         return flight

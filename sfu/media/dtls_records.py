@@ -1,14 +1,15 @@
 """DTLS 1.2 record framing (RFC 6347 §4.1): what fits one datagram, and what is DTLS at all. Knows no
 state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 # Fits every path that carries RTP of the same size, IPv6 tunnels among them.
 MTU = 1200
 
 _HEADER_BYTES = 13
-_CONTENT_TYPES = frozenset((20, 21, 22, 23))
+_CHANGE_CIPHER_SPEC = 20
+_CONTENT_TYPES = frozenset((_CHANGE_CIPHER_SPEC, 21, 22, 23))
 _MAJOR_VERSION = 0xFE
 
 
@@ -42,6 +43,13 @@ def pack_records(written: bytes) -> list[bytes]:
             current = b""
         current += record
     return [*datagrams, current] if current else datagrams
+
+
+def from_change_cipher_spec(datagrams: Sequence[bytes]) -> list[bytes]:
+    """The end of a flight: its last ChangeCipherSpec and what follows; all of it where there is none."""
+    flight = [record for datagram in datagrams for record in _records(datagram)]
+    begins = [at for at, record in enumerate(flight) if record[0] == _CHANGE_CIPHER_SPEC]
+    return pack_records(b"".join(flight[begins[-1] if begins else 0 :]))
 
 
 def is_dtls(datagram: bytes) -> bool:
