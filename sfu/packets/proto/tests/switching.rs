@@ -332,3 +332,76 @@ fn a_path_that_comes_back_goes_on_at_a_keyframe_without_a_hole() {
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].index, before + highest, "the next number");
 }
+
+/// A camera in two sizes, both of which carry packets already, and a slot that shows it large.
+fn two_sizes(world: &mut World) -> (Peer, Peer, Camera, Camera) {
+    let (publisher, subscriber) = (world.peer(), world.peer());
+    world.add_camera(1, &publisher, &["f", "h"]);
+    let mut large = Camera::new(&publisher, 1111, Some("f"), "v1");
+    let mut small = Camera::new(&publisher, 2222, Some("h"), "v1");
+    for camera in [&mut large, &mut small] {
+        let frame = camera.frame(true, &[900]);
+        world.send(&publisher, &frame);
+    }
+    world.video_slot(1, &subscriber);
+    world.show_layer(1, 1, 0);
+    (publisher, subscriber, large, small)
+}
+
+fn cameras(world: &mut World, subscriber: &mut Peer) -> Vec<u32> {
+    let got = world.receive_rtp(subscriber);
+    for pair in got.windows(2) {
+        assert_eq!(pair[1].index, pair[0].index + 1);
+        assert_ne!(pair[1].header.timestamp, pair[0].header.timestamp);
+    }
+    let ssrc = |rtp: &Rtp| u32::from_be_bytes(rtp.vp8().tag[..4].try_into().unwrap());
+    got.iter().map(ssrc).collect()
+}
+
+#[test]
+fn a_small_picture_is_shown_until_the_large_one_is_there() {
+    let mut world = World::new();
+    let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
+    for (is_keyframe, is_large) in [
+        (false, false),
+        (true, false),
+        (false, true),
+        (false, false),
+        (true, true),
+        (false, false),
+        (true, false),
+        (false, true),
+    ] {
+        let camera = if is_large { &mut large } else { &mut small };
+        let frame = camera.frame(is_keyframe, &[900]);
+        world.send(&publisher, &frame);
+        world.advance_ms(20);
+    }
+    let shown = cameras(&mut world, &mut subscriber);
+    assert_eq!(shown, [2222, 2222, 1111, 1111]);
+}
+
+#[test]
+fn the_large_picture_is_not_preceded_by_a_small_one_that_comes_later() {
+    let mut world = World::new();
+    let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
+    let both = [large.frame(true, &[900]), small.frame(true, &[700])].concat();
+    world.send(&publisher, &both);
+    world.advance_ms(20);
+    let frame = small.frame(true, &[700]);
+    world.send(&publisher, &frame);
+    assert_eq!(cameras(&mut world, &mut subscriber), [1111]);
+}
+
+#[test]
+fn a_slot_that_shows_a_source_waits_for_the_size_it_wants() {
+    let mut world = World::new();
+    let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
+    let frame = large.frame(true, &[900]);
+    world.send(&publisher, &frame);
+    world.show_layer(1, 1, 1);
+    world.show_layer(1, 1, 0);
+    let frame = small.frame(true, &[700]);
+    world.send(&publisher, &frame);
+    assert_eq!(cameras(&mut world, &mut subscriber), [1111]);
+}

@@ -30,7 +30,10 @@ impl Egress {
         match target {
             None => self.set_wanted(index, None),
             Some(layer) if self.slots[index].current == Some(layer) => self.set_wanted(index, None),
-            Some(layer) if self.can_decode(index, layer) => self.set_wanted(index, Some(layer)),
+            Some(layer) if self.can_decode(index, layer) => {
+                self.set_wanted(index, Some(layer));
+                self.set_stopgap(index, self.stopgap_for(index, source, layer));
+            }
             Some(layer) => self.refuse(index, source, layer),
         }
     }
@@ -48,6 +51,19 @@ impl Egress {
         for (_, slot) in self.senders[sender].slots.clone() {
             self.choose(slot);
         }
+    }
+
+    /// The smallest layer of a source of which the slot shows nothing yet: one keyframe request
+    /// makes an encoder begin all its layers anew, and the smallest is through a narrow way
+    /// long before the one that is wanted.
+    fn stopgap_for(&self, index: usize, source: SourceId, wanted: LayerKey) -> Option<LayerKey> {
+        let current = self.slots[index].current;
+        let shown = current.and_then(|key| self.feeds.get(&key));
+        if shown.is_some_and(|feed| feed.description.source == source) {
+            return None;
+        }
+        let smallest = self.sources.get(&source)?.smallest()?;
+        (smallest != wanted && self.can_decode(index, smallest)).then_some(smallest)
     }
 
     fn can_decode(&self, slot: usize, layer: LayerKey) -> bool {
@@ -90,25 +106,42 @@ impl Egress {
 
     pub(super) fn set_wanted(&mut self, index: usize, layer: Option<LayerKey>) {
         let slot = &mut self.slots[index];
-        let (current, is_audio) = (slot.current, slot.is_audio());
+        let is_audio = slot.is_audio();
         let previous = std::mem::replace(&mut slot.wanted, layer);
         if previous != layer {
             if let Some(key) = previous {
-                self.stop_waiting(key, index, current);
+                self.stop_waiting(key);
+                self.leave(index, key);
             }
-            if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key)) {
-                feed.waiting += 1;
-                if feed.attach(index) {
-                    self.up.push(Up::Watched(feed.description.layer));
+            if let Some(key) = layer {
+                self.attach(index, key);
+                if let Some(feed) = self.feeds.get_mut(&key) {
+                    feed.waiting += 1;
                 }
             }
+        }
+        if layer.is_none() {
+            self.set_stopgap(index, None);
         }
         if let Some(key) = layer.filter(|_| !is_audio) {
             self.up.push(Up::KeyframeAwaited(key));
         }
     }
 
-    fn stop_waiting(&mut self, key: LayerKey, slot: usize, current: Option<LayerKey>) {
+    fn set_stopgap(&mut self, index: usize, layer: Option<LayerKey>) {
+        let previous = std::mem::replace(&mut self.slots[index].stopgap, layer);
+        if previous == layer {
+            return;
+        }
+        if let Some(key) = previous {
+            self.leave(index, key);
+        }
+        if let Some(key) = layer {
+            self.attach(index, key);
+        }
+    }
+
+    fn stop_waiting(&mut self, key: LayerKey) {
         let Some(feed) = self.feeds.get_mut(&key) else {
             return;
         };
@@ -116,28 +149,36 @@ impl Egress {
         if feed.waiting == 0 {
             self.up.push(Up::KeyframeUnawaited(key));
         }
-        if current != Some(key) && feed.detach(slot) {
-            self.up.push(Up::Unwatched(key));
-        }
     }
 
     pub(super) fn set_current(&mut self, index: usize, layer: Option<LayerKey>) {
-        let slot = &mut self.slots[index];
-        let wanted = slot.wanted;
-        let previous = std::mem::replace(&mut slot.current, layer);
+        let previous = std::mem::replace(&mut self.slots[index].current, layer);
         if previous == layer {
             return;
         }
-        if let Some(key) = previous.filter(|_| previous != wanted)
+        if let Some(key) = previous {
+            self.leave(index, key);
+        }
+        if let Some(key) = layer {
+            self.attach(index, key);
+        }
+    }
+
+    fn attach(&mut self, index: usize, key: LayerKey) {
+        if let Some(feed) = self.feeds.get_mut(&key)
+            && feed.attach(index)
+        {
+            self.up.push(Up::Watched(key));
+        }
+    }
+
+    /// Unless the layer still concerns the slot in another way.
+    fn leave(&mut self, index: usize, key: LayerKey) {
+        if !self.slots[index].takes_layer(key)
             && let Some(feed) = self.feeds.get_mut(&key)
             && feed.detach(index)
         {
             self.up.push(Up::Unwatched(key));
-        }
-        if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key))
-            && feed.attach(index)
-        {
-            self.up.push(Up::Watched(feed.description.layer));
         }
     }
 
@@ -149,7 +190,7 @@ impl Egress {
         slot.rtx_sequence &= 0x7fff;
     }
 
-    /// The awaited keyframe is here: from this packet on the slot shows the new layer.
+    /// An awaited keyframe is here: from this packet on the slot shows its layer.
     pub(super) fn switch(&mut self, now: Instant, index: usize, packet: &Packet) -> bool {
         let Some(feed) = self.feeds.get_mut(&packet.layer) else {
             return false;
@@ -164,10 +205,13 @@ impl Egress {
         slot.rewrite.switch(packet, codec, kind, clock_rate, now_us);
         slot.counters.switches += 1;
         slot.is_report_due = true;
-        slot.wanted = None;
-        feed.waiting = feed.waiting.saturating_sub(1);
         let sender = slot.sender;
+        let is_wanted = slot.wanted.take_if(|key| *key == packet.layer).is_some();
+        if is_wanted {
+            feed.waiting = feed.waiting.saturating_sub(1);
+        }
         self.set_current(index, Some(packet.layer));
+        self.set_stopgap(index, None);
         self.tell_switched(index, Some(source));
         self.report_partner(sender, source);
         self.wake(sender, now + REPORT_AFTER_SWITCH);

@@ -11,7 +11,7 @@ use crate::ids::TransportId;
 pub(crate) struct Feed {
     pub(crate) description: LayerDescription,
     pub(crate) cache: Cache,
-    /// Slots that show it or wait for it.
+    /// Slots that show it, wait for it or would do with it.
     pub(crate) slots: Members,
     pub(crate) waiting: usize,
     /// From sender reports; from arrivals until one came.
@@ -80,6 +80,10 @@ impl ShownSource {
 
     pub(crate) fn stopped(&mut self, layer: LayerKey) {
         self.active.retain(|&(_, held)| held != layer);
+    }
+
+    pub(crate) fn smallest(&self) -> Option<LayerKey> {
+        self.active.last().map(|&(_, layer)| layer)
     }
 
     /// The nearest active layer at or below the asked one, else the nearest above.

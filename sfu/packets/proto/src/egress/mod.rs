@@ -276,6 +276,7 @@ impl Egress {
             let slot = &mut self.slots[index];
             slot.current = slot.current.filter(|&held| held != layer);
             slot.wanted = slot.wanted.filter(|&held| held != layer);
+            slot.stopgap = slot.stopgap.filter(|&held| held != layer);
             self.choose(index);
         }
     }

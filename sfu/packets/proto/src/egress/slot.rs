@@ -19,6 +19,8 @@ pub(crate) struct Slot {
     pub(crate) current: Option<LayerKey>,
     /// Sent from its next keyframe on.
     pub(crate) wanted: Option<LayerKey>,
+    /// Sent from its next keyframe on if that comes before that of what is wanted.
+    pub(crate) stopgap: Option<LayerKey>,
     /// What the last event said.
     pub(crate) told: Option<SourceId>,
     pub(crate) told_undecodable: Option<LayerKey>,
@@ -65,6 +67,7 @@ impl Slot {
             shown: None,
             current: None,
             wanted: None,
+            stopgap: None,
             told: None,
             told_undecodable: None,
             is_stage: false,
@@ -79,6 +82,11 @@ impl Slot {
             counters: SlotCounters::default(),
             meter: Meter::default(),
         }
+    }
+
+    /// Whether packets of the layer may be for this slot.
+    pub(crate) fn takes_layer(&self, layer: LayerKey) -> bool {
+        [self.current, self.wanted, self.stopgap].contains(&Some(layer))
     }
 
     pub(crate) fn is_audio(&self) -> bool {

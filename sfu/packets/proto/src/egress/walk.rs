@@ -255,7 +255,7 @@ impl Egress {
         };
         let mut from = group.packets.start as usize;
         if slot.current != Some(group.layer) {
-            if slot.wanted != Some(group.layer) {
+            if !slot.takes_layer(group.layer) {
                 return;
             }
             let Some(keyframe) = group.keyframe else {
