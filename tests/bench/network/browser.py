@@ -71,7 +71,7 @@ async def run(options: argparse.Namespace) -> None:
     if executable is None:
         sys.exit("Chromium is not installed")
     chromium = await Chromium.launch(executable, DEVICES if options.role == "publish" else NO_DEVICES)
-    page = await chromium.page("Ana" if options.role == "publish" else "Viewer")
+    page = await chromium.page("Ana" if options.role == "publish" else options.name)
     await page.join(f"{options.url}/r/{ROOM}", page.name)
     await page.evaluate(WATCH)
     if options.role == "publish":
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("url")
     # What Chromium sends is its own affair.
     parser.add_argument("--camera")
+    parser.add_argument("--name", default="Viewer")
     parser.add_argument("--no-video", action="store_true")
     asyncio.run(run(parser.parse_args()))
 

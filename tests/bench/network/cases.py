@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tests.bench.network import figures as f
 from tests.bench.network.cameras import CAMERAS, FRAMES_PER_SECOND, best_bps
-from tests.bench.network.rows import VP8, Run
+from tests.bench.network.rows import OPUS, VP8, VP8_RTX, Run
 
 LINK = "delay=50,queue=300"
 SETTLES_S = 5.0
@@ -37,6 +37,10 @@ class Case:
     measure: Callable[["Case", Run, str], dict[str, float]]
     goals: Mapping[str, Goal]
     has_video: bool = True
+    starts_s: tuple[float, ...] = (0,)
+    """When each subscriber comes."""
+    tcp_s: tuple[float, float] | None = None
+    """From when until when somebody downloads through the same link."""
 
     def spec(self) -> str:
         first, *later = self.steps
@@ -66,6 +70,14 @@ def settled(case: Case, camera: str) -> list[tuple[float, float, float]]:
     ]
 
 
+def shown_utilisation(run: Run, camera: str, spans: list[tuple[float, float, float]]) -> float:
+    """Packets of frames that nobody can decode fill a link as well."""
+    shown = [f.shown_bps(run.frames[0], CAMERAS[camera], since, until) for since, until, _ in spans]
+    best = sum(best * (until - since) for since, until, best in spans)
+    came = sum(bps * (until - since) for bps, (since, until, _) in zip(shown, spans, strict=True))
+    return came / best if best else f.NEVER
+
+
 def common(case: Case, run: Run, camera: str, since_s: float = 0.0) -> dict[str, float]:
     """What every case tells beside its goals."""
     packets = run.between(since_s, case.lasts_s)
@@ -90,6 +102,7 @@ def measure_steps(case: Case, run: Run, camera: str) -> dict[str, float]:
     first_until = case.spans()[0][1]
     return common(case, run, camera) | {
         "util": f.utilisation(run, spans),
+        "util of what was shown": shown_utilisation(run, camera, spans),
         "worst second util": f.worst_second(run, spans),
         "calm queueing p95 ms": f.queueing_ms(run.between(SETTLES_S, first_until) + calm),
     }
@@ -136,7 +149,11 @@ def measure_cold_start(case: Case, run: Run, camera: str) -> dict[str, float]:
 
 def measure_steady(case: Case, run: Run, camera: str) -> dict[str, float]:
     [(since, until, best)] = settled(case, camera)
-    return common(case, run, camera, since) | {"util": f.utilisation(run, [(since, until, best)])}
+    spans = [(since, until, best)]
+    return common(case, run, camera, since) | {
+        "util": f.utilisation(run, spans),
+        "util of what was shown": shown_utilisation(run, camera, spans),
+    }
 
 
 def measure_feedback(case: Case, run: Run, camera: str) -> dict[str, float]:
@@ -154,6 +171,44 @@ def measure_feedback(case: Case, run: Run, camera: str) -> dict[str, float]:
     return common(case, run, camera) | {
         "rate halves after s": halved,
         "peak after of capacity": f.peak_second_bps(run, again, until) / capacity,
+    }
+
+
+def measure_repair(case: Case, run: Run, camera: str) -> dict[str, float]:
+    """What of the loss is left after repair, and what the repair costs."""
+    since, until = SETTLES_S, case.lasts_s - 1
+    packets = [packet for packet in run.between(since, until) if packet.kind == "rtp"]
+    lost = sum(packet.fate == "lost" and packet.payload_type != OPUS for packet in packets)
+    again = sum(packet.payload_type == VP8_RTX for packet in packets)
+    return common(case, run, camera, since) | {
+        "frames lost %": 100 * f.frames_missing(run.frames[0], since, until),
+        "retransmissions of losses": again / lost if lost else f.NEVER,
+    }
+
+
+def measure_shares(case: Case, run: Run, camera: str) -> dict[str, float]:
+    """Of what each subscriber was shown, while all are there."""
+    since, until = max(case.starts_s) + 2 * SETTLES_S, case.lasts_s
+    shown = [f.shown_bps(frames, CAMERAS[camera], since, until) for frames in run.frames]
+    packets = run.between(since, until)
+    return {
+        "Jain's fairness": f.fairness(shown),
+        "least kbit/s": min(shown) / 1000,
+        "most kbit/s": max(shown) / 1000,
+        "queue loss %": 100 * f.queue_loss(packets),
+        "queueing p95 ms": f.queueing_ms(packets),
+    }
+
+
+def measure_beside_tcp(case: Case, run: Run, camera: str) -> dict[str, float]:
+    assert case.tcp_s is not None
+    since, until = case.tcp_s[0] + SETTLES_S, case.tcp_s[1]
+    [(_, _, capacity)] = case.spans()
+    came = [packet for packet in run.between(since, until) if packet.fate == "delivered"]
+    bits = {kind: 8 * sum(packet.size for packet in came if packet.kind == kind) for kind in ("rtp", "other")}
+    return common(case, run, camera) | {
+        "media's share": bits["rtp"] / (until - since) / capacity,
+        "TCP's share": bits["other"] / (until - since) / capacity,
     }
 
 
@@ -276,6 +331,32 @@ CASES = {
             lasts_s=50,
             measure=measure_feedback,
             goals={"rate halves after s": Goal(most=2), "peak after of capacity": Goal(most=1.3)},
+        ),
+        Case(
+            name="rfc8867_5_4",
+            title="RFC 8867 5.4: three subscribers share 3.5 Mbit/s",
+            steps=((0, "down:rate=3500"),),
+            lasts_s=120,
+            measure=measure_shares,
+            goals={"Jain's fairness": Goal(least=0.95)},
+            starts_s=(0, 20, 40),
+        ),
+        Case(
+            name="rfc8867_5_6",
+            title="RFC 8867 5.6: beside a TCP download at 2 Mbit/s",
+            steps=((0, "down:rate=2000"),),
+            lasts_s=70,
+            measure=measure_beside_tcp,
+            goals={"media's share": Goal(least=0.25), "TCP's share": Goal(least=0.25)},
+            tcp_s=(10, 68),
+        ),
+        Case(
+            name="repair",
+            title="video at 5 % loss, round trip 100 ms",
+            steps=((0, "down:rate=10000,down:loss=5"),),
+            lasts_s=45,
+            measure=measure_repair,
+            goals={"frames lost %": Goal(most=0.1), "retransmissions of losses": Goal(most=1.3)},
         ),
         _sound(
             "speaker_150",

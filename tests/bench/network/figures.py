@@ -5,8 +5,9 @@ Times are seconds since the case began. A figure that never came is `NEVER`, whi
 
 from collections import Counter, deque
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
+from tests.bench.network.cameras import FRAMES_PER_SECOND, Layer
 from tests.bench.network.rows import OPUS, VP8, VP8_RTX, Packet, Played, Run
 
 NEVER = float("inf")
@@ -123,6 +124,30 @@ def frozen_s(frames: Sequence[Played], since_s: float, until_s: float) -> float:
     """Time beyond 150 ms in which no frame was new."""
     times = [since_s, *(frame.at_s for frame in frames if since_s <= frame.at_s <= until_s), until_s]
     return sum(max(0.0, after - before - 0.15) for before, after in pairwise(times))
+
+
+def frames_missing(frames: Sequence[Played], since_s: float, until_s: float) -> float:
+    """Between the first and the last that were shown of each layer, by their numbers."""
+    shown, expected = 0, 0
+    mine = [frame for frame in frames if since_s <= frame.sent_s <= until_s]
+    for _, run in groupby(mine, key=lambda frame: frame.stream):
+        numbers = [frame.number for frame in run]
+        shown += len(numbers)
+        expected += numbers[-1] - numbers[0] + 1
+    return 1 - shown / expected if expected else 1.0
+
+
+def shown_bps(frames: Sequence[Played], layers: Sequence[Layer], since_s: float, until_s: float) -> float:
+    """What the frames that were shown had on the wire."""
+    per_frame = [layer.wire_bps / FRAMES_PER_SECOND for layer in reversed(layers)]
+    shown = sum(per_frame[frame.layer] for frame in frames if since_s <= frame.at_s <= until_s)
+    return shown / (until_s - since_s)
+
+
+def fairness(rates: Sequence[float]) -> float:
+    """Jain's index: 1 is equal shares, 1/n is all to one."""
+    squares = sum(rate * rate for rate in rates)
+    return sum(rates) ** 2 / (len(rates) * squares) if squares else 0.0
 
 
 def switches_a_minute(frames: Sequence[Played], since_s: float, until_s: float) -> float:

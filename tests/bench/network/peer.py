@@ -1,6 +1,7 @@
 """The peers of one side of the link, in a process of their own: `python -m tests.bench.network.peer publish|watch …`.
 
-Says `Ready` when media may flow. When its input ends it prints what could be played, as one line of JSON, and goes.
+Says `Ready` when media may flow. For each line of its input it prints what could be played since the last, as one line
+of JSON; when its input ends it does so too, and goes.
 """
 
 import argparse
@@ -37,11 +38,23 @@ async def enter(driver: Driver, options: argparse.Namespace) -> list[Peer]:
         microphone = Microphone() if options.audio else None
         shown = camera(options.camera) if options.video else None
         return [await driver.publish(ROOM, "Ana", camera=shown, microphone=microphone)]
-    watching = (
-        driver.join(ROOM, f"Viewer {place}", video=1, audio=1, tile=(1280, 720), timed=True)
-        for place in range(options.count)
-    )
-    return list(await asyncio.gather(*watching))
+    return [await driver.join(ROOM, options.name, video=1, audio=1, tile=(1280, 720), timed=True)]
+
+
+def told(generator: Generator, peers: list[Peer]) -> list[dict]:
+    snapshot = {peer.number: peer for peer in generator.snapshot().peers}
+    counts = [snapshot[peer.number] for peer in peers]
+    return [
+        {
+            "played": generator.take_played(one.number),
+            "state": one.state,
+            "repaired": one.video.repaired,
+            "nacks": one.video.nacks,
+            "keyframes_asked": one.video.keyframes_asked,
+            "socket_drops": one.socket_drops,
+        }
+        for one in counts
+    ]
 
 
 async def run(options: argparse.Namespace) -> None:
@@ -51,17 +64,11 @@ async def run(options: argparse.Namespace) -> None:
         for peer in peers:
             generator.take_played(peer.number)
         print("Ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
-        told = [{"played": generator.take_played(peer.number)} for peer in peers]
-        snapshot = {peer.number: peer for peer in generator.snapshot().peers}
-        for peer, one in zip(peers, told, strict=True):
-            counts = snapshot[peer.number]
-            one["state"] = counts.state
-            one["repaired"] = counts.video.repaired
-            one["nacks"] = counts.video.nacks
-            one["keyframes_asked"] = counts.video.keyframes_asked
-            one["socket_drops"] = counts.socket_drops
-        print(json.dumps(told), flush=True)
+        while True:
+            is_last = not await asyncio.to_thread(sys.stdin.readline)
+            print(json.dumps(told(generator, peers)), flush=True)
+            if is_last:
+                break
     generator.close()
 
 
@@ -70,7 +77,7 @@ def main() -> None:
     parser.add_argument("role", choices=("publish", "watch"))
     parser.add_argument("url")
     parser.add_argument("--camera", default="three", choices=CAMERAS)
-    parser.add_argument("--count", type=int, default=1)
+    parser.add_argument("--name", default="Viewer")
     parser.add_argument("--no-video", dest="video", action="store_false")
     parser.add_argument("--no-audio", dest="audio", action="store_false")
     asyncio.run(run(parser.parse_args()))

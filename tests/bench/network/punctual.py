@@ -13,7 +13,7 @@ import threading
 import time
 
 from loadtest.network import Network
-from tests.bench.network.__main__ import ROOT
+from tests.bench.network.runs import ROOT
 
 DELAY_MS = 50
 SIZE, RATE_BPS, SECONDS = 1200, 100e6, 5.0

@@ -2,12 +2,15 @@
 
 import csv
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 VP8, VP8_RTX, OPUS = "96", "97", "111"
-SOUND = 7
+NEVER_S = float("inf")
+FORGETS = 0.02
+"""Seconds that the playout buffer becomes shorter in a second."""
+MOST_WAIT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,24 @@ def read_down(path: Path, zero_s: float) -> list[Packet]:
     return packets
 
 
+def played_out(frames: list[Played]) -> list[Played]:
+    """When they are shown: a playout buffer waits for as long as the slowest took, and forgets slowly.
+
+    libwebrtc's grows at once, with a frame that is late, and shrinks over seconds.
+    """
+    wait_s, shown, last_s = 0.0, [], -NEVER_S
+    for frame in frames:
+        forgotten_s = FORGETS * max(0.0, frame.sent_s - shown[-1].sent_s) if shown else 0.0
+        last_s = max(last_s, frame.at_s, frame.sent_s + wait_s - forgotten_s)
+        wait_s = min(MOST_WAIT_S, max(wait_s - forgotten_s, frame.at_s - frame.sent_s))
+        shown.append(replace(frame, at_s=last_s))
+    return shown
+
+
 def split_played(rows: list[list], zero_s: float) -> tuple[list[Played], list[Played]]:
     """Frames and sound."""
     frames, sound = [], []
     for at, sent, stream, number, is_keyframe, is_video in rows:
         played = Played(at - zero_s, sent - zero_s, stream, number, is_keyframe)
         (frames if is_video else sound).append(played)
-    return frames, sound
+    return played_out(frames), sound
