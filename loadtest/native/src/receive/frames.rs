@@ -14,6 +14,9 @@ pub(super) struct Complete {
     pub(super) number: u32,
     pub(super) depends: u8,
     pub(super) is_keyframe: bool,
+    /// Sequence numbers of its packets, extended.
+    pub(super) first: i64,
+    pub(super) last: i64,
     pub(super) first_sent_at: Nanos,
     pub(super) last_sent_at: Nanos,
 }
@@ -36,11 +39,13 @@ impl Frames {
     }
 
     /// Of a packet that had not come before; the frame that it completes.
-    pub(super) fn take(&mut self, stamp: &Stamp) -> Option<Complete> {
-        let index = self.find_or_open(stamp);
+    pub(super) fn take(&mut self, number: i64, stamp: &Stamp) -> Option<Complete> {
+        let index = self.find_or_open(number, stamp);
         let frame = &mut self.open[index];
         frame.missing = frame.missing.saturating_sub(1);
         let complete = &mut frame.complete;
+        complete.first = complete.first.min(number);
+        complete.last = complete.last.max(number);
         complete.first_sent_at = complete.first_sent_at.min(stamp.sent_at);
         complete.last_sent_at = complete.last_sent_at.max(stamp.sent_at);
         if frame.missing > 0 {
@@ -49,7 +54,7 @@ impl Frames {
         self.open.remove(index).map(|frame| frame.complete)
     }
 
-    fn find_or_open(&mut self, stamp: &Stamp) -> usize {
+    fn find_or_open(&mut self, number: i64, stamp: &Stamp) -> usize {
         let is_it = |frame: &Frame| {
             (frame.complete.stream, frame.complete.number) == (stamp.stream, stamp.frame)
         };
@@ -68,6 +73,8 @@ impl Frames {
                 number: stamp.frame,
                 depends: stamp.depends,
                 is_keyframe: stamp.is_keyframe,
+                first: number,
+                last: number,
                 first_sent_at: stamp.sent_at,
                 last_sent_at: stamp.sent_at,
             },
@@ -94,18 +101,20 @@ mod tests {
     #[test]
     fn the_last_packet_completes_in_whatever_order() {
         let mut frames = Frames::default();
-        assert_eq!(frames.take(&stamp(0, 12)), None);
-        assert_eq!(frames.take(&stamp(1, 20)), None);
-        assert_eq!(frames.take(&stamp(0, 10)), None);
+        assert_eq!(frames.take(5, &stamp(0, 12)), None);
+        assert_eq!(frames.take(6, &stamp(1, 20)), None);
+        assert_eq!(frames.take(3, &stamp(0, 10)), None);
         let complete = Complete {
             stream: 1,
             number: 0,
             depends: 0,
             is_keyframe: true,
+            first: 3,
+            last: 5,
             first_sent_at: 10,
             last_sent_at: 12,
         };
-        assert_eq!(frames.take(&stamp(0, 11)), Some(complete));
+        assert_eq!(frames.take(4, &stamp(0, 11)), Some(complete));
         assert_eq!(frames.broken(), 0);
     }
 
@@ -113,7 +122,7 @@ mod tests {
     fn frames_that_stay_open_too_long_are_broken() {
         let mut frames = Frames::default();
         for number in 0..OPEN as u32 + 2 {
-            frames.take(&stamp(number, 0));
+            frames.take(number.into(), &stamp(number, 0));
         }
         assert_eq!(frames.broken(), 2);
     }

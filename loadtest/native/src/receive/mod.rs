@@ -207,7 +207,8 @@ impl Receiver {
             self.next_report_at = context.now + REPORT_INTERVAL;
         }
         let mut played = Vec::new();
-        let has_keyframe = stream.take_payload(context.measures, &mut played, came_at, payload);
+        let has_keyframe =
+            stream.take_payload(context.measures, &mut played, came_at, number, payload);
         if let Some(kept) = &mut self.played
             && kept.len() < MOST_PLAYED
         {

@@ -48,6 +48,11 @@ impl SequenceLog {
         self.highest.map_or(0, |highest| highest - self.first + 1)
     }
 
+    /// Of a packet that was noted, or one near it.
+    pub(super) fn extended(&self, number: u16) -> i64 {
+        extend_sequence(self.highest.unwrap_or_default(), number)
+    }
+
     pub(super) fn lost(&self) -> u64 {
         self.lost
     }

@@ -122,6 +122,7 @@ impl Stream {
         measures: &mut Measures,
         played: &mut Vec<Played>,
         came_at: Nanos,
+        number: u16,
         payload: &[u8],
     ) -> bool {
         self.counts.packets += 1;
@@ -138,7 +139,7 @@ impl Stream {
                 played.push(sound(came_at, &stamp));
                 false
             }
-            MediaKind::Video => self.take_stamp(measures, played, came_at, &stamp),
+            MediaKind::Video => self.take_stamp(measures, played, came_at, number, &stamp),
         }
     }
 
@@ -147,9 +148,11 @@ impl Stream {
         measures: &mut Measures,
         played: &mut Vec<Played>,
         came_at: Nanos,
+        number: u16,
         stamp: &Stamp,
     ) -> bool {
-        let Some(frame) = self.frames.take(stamp) else {
+        let number = self.log.extended(number);
+        let Some(frame) = self.frames.take(number, stamp) else {
             return false;
         };
         let since = |sent_at| came_at.saturating_sub(sent_at);
