@@ -5,6 +5,7 @@
 
 use std::time::Instant;
 
+use sfu_proto::bwe::{Arrivals, Config, Estimator, Sent};
 use sfu_proto::codecs::{describe, rewrite};
 use sfu_proto::command::{Codec, IceCredentials, SrtpProfile};
 use sfu_proto::demux::classify;
@@ -176,6 +177,49 @@ fn codec_descriptors() {
             let mask = if id.is_15_bit { 0x7fff } else { 0x7f };
             assert_eq!(id.value, picture_id & mask);
             assert_eq!(before.picture_id.map(|id| id.is_15_bit), Some(id.is_15_bit));
+        }
+    }
+}
+
+/// Feedback for what was never sent, from clocks that jump, told again and again.
+#[test]
+fn any_feedback_leaves_the_estimate_within_its_bounds() {
+    let mut random = Random(7);
+    for _ in 0..ROUNDS / 400 {
+        let mut estimator = Estimator::new(Config::DEFAULT);
+        let (mut now_us, mut number) = (0, 65_000);
+        for _ in 0..400 {
+            now_us += (random.next() % 100_000) as i64;
+            for _ in 0..random.next() % 40 {
+                let (bytes, cluster) = (random.next() as usize % 1500, random.next() as u8 % 3);
+                let sent = Sent {
+                    number,
+                    bytes,
+                    cluster,
+                };
+                estimator.on_sent(now_us, sent);
+                number += 1;
+            }
+            let wild = random.next().is_multiple_of(8);
+            let times = (0..random.next() % 60).map(|_| {
+                let jump = if wild { random.next() as i64 } else { 0 };
+                let late = (random.next() % 300_000) as i64;
+                (!random.next().is_multiple_of(4))
+                    .then(|| now_us.wrapping_add(late).wrapping_add(jump))
+            });
+            let times_us = times.collect();
+            let base_sequence = (number as u16).wrapping_sub(random.next() as u16 % 80);
+            let arrivals = Arrivals {
+                base_sequence,
+                times_us,
+            };
+            estimator.on_feedback(now_us, &arrivals);
+            estimator.handle_timeout(now_us);
+            if let Some(probe) = estimator.next_probe(now_us) {
+                assert!(probe.packets >= 5 && probe.packets * probe.packet_bytes < 200_000);
+            }
+            let bounds = Config::DEFAULT.min_bps..=Config::DEFAULT.max_bps;
+            assert!(bounds.contains(&estimator.target_bps()));
         }
     }
 }
