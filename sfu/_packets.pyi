@@ -58,6 +58,7 @@ class Plane:
         frame_hold_s: float = 0.014,
         join_s: float = 0.003,
         receive_tick_s: float = 0.001,
+        adapts: bool = True,
     ) -> Plane:
         """Binds every (address, port) and starts the worker. ``OSError`` if one cannot be bound.
 
@@ -67,7 +68,8 @@ class Plane:
         ``frame_hold_s``: how long video waits at most for the end of its frame, so that it leaves in one
         piece; 0 for not at all. ``join_s``: how long audio waits for whatever else leaves then, where
         several speak. ``receive_tick_s``: while much comes, it is received at this distance, so that it
-        gathers. None of them may exceed 1 s.
+        gathers. None of them may exceed 1 s. ``adapts``: what the way to each subscriber carries is
+        estimated, and what it is sent follows that.
         """
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...

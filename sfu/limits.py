@@ -334,6 +334,9 @@ class PacketLimits:
         2000, "Reports, NACKs and keyframe requests of one peer.", beyond="too_many_reports"
     )
     reports_burst: int = bound(4000, "And so many at once.", beyond="too_many_reports")
+    feedback_packets: int = bound(
+        4096, "Packets that one transport-wide feedback may tell of.", beyond="rtcp_malformed"
+    )
     nacked_per_packet: int = bound(256, "Numbers taken from one NACK.", beyond="the rest is left aside")
     resent_percent: int = bound(
         15, "Share of its media that one peer may have again.", beyond="nack_over_budget"

@@ -21,6 +21,7 @@ def bind(config: MediaConfig, limits: Limits) -> _packets.Plane:
             workers=config.workers or cores(),
             publisher_bitrate_bps=limits.publisher_bitrate_bps,
             frame_hold_s=config.frame_hold_ms / 1000,
+            adapts=config.adaptation,
         )
     except OSError as error:
         raise ConfigError(_in_words(error, config)) from error

@@ -15,6 +15,8 @@ from sfu.metrics import distribution
 # From one LAN to the worst line on which people still talk.
 _RTT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
 _JITTER_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+# One voice to a page of tiles.
+_RATE_BOUNDS_BPS = (50e3, 100e3, 200e3, 500e3, 1e6, 2e6, 3e6, 5e6, 10e6, 20e6, 50e6)
 _LOSS_BOUNDS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 _RESULTS = ("connected", "fingerprint_mismatch", "dtls_timeout", "dtls_failed", "no_srtp_profile")
@@ -129,6 +131,13 @@ def _quality(snapshot: _packets.Snapshot) -> Iterator[Metric]:
         "Round trip to the peers of this moment.",
         _RTT_BOUNDS_S,
         (time for time in round_trips if time is not None),
+    )
+    estimates = (transport.available_bps for transport in snapshot.transports)
+    yield distribution(
+        "sfu_estimated_downlink_bps",
+        "What the ways to the subscribers of this moment carry, where they are estimated.",
+        _RATE_BOUNDS_BPS,
+        (bitrate_bps for bitrate_bps in estimates if bitrate_bps is not None),
     )
     yield distribution(
         "sfu_received_jitter_seconds",

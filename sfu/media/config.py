@@ -35,6 +35,12 @@ class MediaConfig:
         minimum=0,
         maximum=15,
     )
+    adaptation: bool = setting(
+        False,
+        "Find out what the way to each subscriber carries, and send no more. Without it everybody is sent "
+        "what the layout asks for, whatever gets lost.",
+        name="media_adaptation",
+    )
     workers: int = setting(
         0,
         "Threads that move packets; the subscribers are shared out among them. 0: one for each core.",

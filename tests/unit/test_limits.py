@@ -128,6 +128,7 @@ TESTED_BY = {
     "video_late": (f"{PROTO}/tests/overload.rs", "late_video_is_left_out_before_audio_and_begins_anew"),
     "audio_late": (f"{PROTO}/tests/overload.rs", "audio_goes_last"),
     "pending_packets": (f"{PROTO}/tests/hostile.rs", "packets_that_wait_for_a_full_socket_are_bounded"),
+    "feedback_packets": (f"{PROTO}/tests/hostile.rs", "feedback_that_claims_more_than_is_kept_is_dropped"),
     "nacked_per_packet": (f"{PROTO}/tests/hostile.rs", "a_nack_of_thousands_is_taken_in_part"),
     "cache_age": (f"{PROTO}/tests/repair.rs", "what_is_no_longer_stored_is_a_counted_drop"),
     "nack_tries": (f"{PROTO}/src/egress/retransmission.rs", "ten_tries_a_round_trip_apart"),

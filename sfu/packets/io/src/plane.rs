@@ -47,6 +47,8 @@ pub struct PlaneConfig {
     pub hold: HoldConfig,
     /// While much comes it is received at this distance, and gathers; zero: as it comes.
     pub receive_tick: Duration,
+    /// What subscribers are sent follows what their ways carry.
+    pub adapts: bool,
 }
 
 impl PlaneConfig {
@@ -113,6 +115,7 @@ impl Plane {
             event_capacity: config.event_capacity,
             publisher_bitrate_bps: config.publisher_bitrate_bps,
             hold: config.hold,
+            adapts: config.adapts,
             shards: config.workers.clamp(1, ShardSet::MOST),
             ..RouterConfig::new(Instant::now(), start_unix, seed)
         };

@@ -181,6 +181,7 @@ fn config(addresses: &[&str]) -> PlaneConfig {
         publisher_bitrate_bps: 20_000_000,
         hold: HoldConfig::DEFAULT,
         receive_tick: PlaneConfig::RECEIVE_TICK,
+        adapts: true,
     }
 }
 

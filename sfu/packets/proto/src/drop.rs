@@ -61,6 +61,8 @@ reasons! {
     RtxUnmatched = "rtx_unmatched",
     /// A NACKed packet that is no longer stored.
     NackTooOld = "nack_too_old",
+    /// A NACKed packet of a picture from before a keyframe that went out since.
+    NackSuperseded = "nack_superseded",
     /// A NACKed packet sent too often, or again within a round trip.
     NackLimited = "nack_limited",
     /// A NACKed packet beyond the share of its bitrate that a subscriber may have sent again.
@@ -69,6 +71,8 @@ reasons! {
     NoPath = "no_path",
     /// RTCP of a peer that reports more than anybody needs, or what is left of it.
     TooManyReports = "too_many_reports",
+    /// Transport-wide feedback that tells of nothing that was sent, or of what was told before.
+    FeedbackUnmatched = "feedback_unmatched",
     /// A worker has not kept up: it is not given a burst, or a report.
     WorkerBehind = "worker_behind",
     /// The socket was full for longer than the send queue's bound.

@@ -99,7 +99,9 @@ impl Handed {
             self.down,
             Down::LayerClock { .. }
                 | Down::Reported {
-                    report: Report::Reception { .. } | Report::Estimate { .. },
+                    report: Report::Reception { .. }
+                        | Report::Estimate { .. }
+                        | Report::Arrivals { .. },
                     ..
                 }
         )
@@ -343,6 +345,11 @@ pub(crate) enum Report {
     },
     Estimate {
         bitrate_bps: u64,
+    },
+    /// Transport-wide feedback; it may wait on its way between the workers.
+    Arrivals {
+        arrivals: crate::bwe::Arrivals,
+        came_at: Instant,
     },
 }
 

@@ -77,6 +77,9 @@ pub(crate) const PACKET_BYTES: usize = 500;
 /// Sequence numbers taken from one received NACK packet.
 pub(crate) const NACKED_PER_PACKET: usize = 256;
 
+/// Packets that one received transport-wide feedback may tell of: as many as are remembered.
+pub(crate) const FEEDBACK_PACKETS: usize = 4096;
+
 /// Keyframe requests upstream per layer: sustained, at once, and the least distance.
 pub(crate) const KEYFRAME_REFILL: Duration = Duration::from_secs(1);
 pub(crate) const KEYFRAME_BURST: u32 = 3;

@@ -43,6 +43,8 @@ pub struct RouterConfig {
     /// What one publisher may send in all.
     pub publisher_bitrate_bps: u64,
     pub hold: HoldConfig,
+    /// Subscribers' ways are estimated, and what they are sent follows from it.
+    pub adapts: bool,
     /// Parts of the send side, each with subscribers of its own; 1 to 64.
     pub shards: usize,
     /// Video slots that the first of them takes before any other takes one.
@@ -59,6 +61,7 @@ impl RouterConfig {
             remb_cap_bps: 5_000_000,
             publisher_bitrate_bps: 20_000_000,
             hold: HoldConfig::DEFAULT,
+            adapts: true,
             shards: 1,
             first_takes: FIRST_TAKES,
         }
@@ -86,7 +89,7 @@ impl RouterConfig {
             totals: Totals::default(),
             last_path: None,
         };
-        let shards = (0..self.shards).map(|_| SendSide::new(clock, random.next()));
+        let shards = (0..self.shards).map(|_| SendSide::new(clock, random.next(), self.adapts));
         (receive, shards.collect())
     }
 }

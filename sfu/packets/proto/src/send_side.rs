@@ -21,9 +21,9 @@ pub struct SendSide {
 }
 
 impl SendSide {
-    pub(crate) fn new(clock: Clock, seed: u64) -> Self {
+    pub(crate) fn new(clock: Clock, seed: u64, adapts: bool) -> Self {
         Self {
-            egress: Egress::new(clock, seed),
+            egress: Egress::new(clock, seed, adapts),
             sent: Sent::default(),
         }
     }

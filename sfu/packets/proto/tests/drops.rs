@@ -237,6 +237,11 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
             stage.nack_these(&[number]);
             stage.nack_these(&[number]);
         }
+        DropReason::NackSuperseded => {
+            let got = stage.world.receive_rtp(&mut stage.viewer);
+            stage.frame(true, &[300]);
+            stage.nack_these(&[got[0].header.sequence_number]);
+        }
         DropReason::NackOverBudget => {
             for _ in 0..60 {
                 stage.frame(false, &[1100; 10]);
@@ -257,6 +262,12 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
             let frame = stage.camera.frame(false, &[300]);
             let behind = Duration::from_millis(200);
             stage.world.fall_behind(&stage.publisher, &frame, behind);
+        }
+        DropReason::FeedbackUnmatched => {
+            let mut feedback = Vec::new();
+            let arrivals = [Some(1_000_000)];
+            sfu_proto::rtcp::write_transport_feedback(&mut feedback, (1, 2), 40_000, 0, &arrivals);
+            stage.world.send_rtcp(&mut stage.viewer, &feedback);
         }
         DropReason::TooManyReports => {
             let mut reports = Vec::new();

@@ -198,6 +198,29 @@ fn what_is_sent_again_and_waits_for_a_full_socket_is_bounded() {
     assert_eq!(world.drops(DropReason::SendQueueFull), 40 * 500 - 16_384);
 }
 
+#[test]
+fn feedback_that_claims_more_than_is_kept_is_dropped() {
+    let mut world = World::new();
+    let mut viewer = world.peer();
+    let claim = |count: u16| {
+        let mut feedback = Vec::new();
+        let arrivals = [Some(1_000_000), None];
+        sfu_proto::rtcp::write_transport_feedback(&mut feedback, (1, 2), 0, 0, &arrivals);
+        feedback[14..16].copy_from_slice(&count.to_be_bytes());
+        feedback
+    };
+    world.send_rtcp(&mut viewer, &claim(2));
+    assert_eq!(world.drops(DropReason::RtcpMalformed), 0);
+    world.send_rtcp(&mut viewer, &claim(4097));
+    assert_eq!(world.drops(DropReason::RtcpMalformed), 1);
+    world.send_rtcp(&mut viewer, &claim(4096));
+    assert_eq!(
+        world.drops(DropReason::RtcpMalformed),
+        2,
+        "it has no so many"
+    );
+}
+
 /// A datagram of RTCP can hold hundreds, and the way to other workers is everybody's.
 #[test]
 fn reports_of_one_peer_are_passed_on_at_a_bounded_rate_and_others_are_heard() {

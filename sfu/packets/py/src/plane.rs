@@ -30,10 +30,11 @@ impl Plane {
         publisher_bitrate_bps=Number(20_000_000),
         frame_hold_s=HoldConfig::DEFAULT.frame.as_secs_f64(),
         join_s=HoldConfig::DEFAULT.join.as_secs_f64(),
-        receive_tick_s=PlaneConfig::RECEIVE_TICK.as_secs_f64(),
+        receive_tick_s=PlaneConfig::RECEIVE_TICK.as_secs_f64(), adapts=true,
     ))]
     #[pyo3(text_signature = "(bind, *, workers=1, event_capacity=65536, \
-        publisher_bitrate_bps=20000000, frame_hold_s=0.014, join_s=0.003, receive_tick_s=0.001)")]
+        publisher_bitrate_bps=20000000, frame_hold_s=0.014, join_s=0.003, receive_tick_s=0.001, \
+        adapts=True)")]
     fn new(
         py: Python<'_>,
         bind: Vec<(String, Number<u16>)>,
@@ -43,6 +44,7 @@ impl Plane {
         frame_hold_s: f64,
         join_s: f64,
         receive_tick_s: f64,
+        adapts: bool,
     ) -> PyResult<Self> {
         let addresses = bind
             .iter()
@@ -57,6 +59,7 @@ impl Plane {
                 join: wait(join_s, "join_s")?,
             },
             receive_tick: wait(receive_tick_s, "receive_tick_s")?,
+            adapts,
         };
         match py.detach(|| sfu_io::Plane::bind(&config)) {
             Ok(plane) => Ok(Self(plane)),

@@ -14,6 +14,8 @@ pub(crate) struct Feed {
     /// Slots that show it, wait for it or would do with it.
     pub(crate) slots: Members,
     pub(crate) waiting: usize,
+    /// The newest packet at which decoding can start; what is before it nobody needs any more.
+    pub(crate) keyframe: Option<i64>,
     /// From sender reports; from arrivals until one came.
     pub(crate) clock: Option<ClockPoint>,
     pub(crate) arrival: Option<ClockPoint>,
@@ -26,6 +28,7 @@ impl Feed {
             cache: Cache::default(),
             slots: Members::default(),
             waiting: 0,
+            keyframe: None,
             clock: None,
             arrival: None,
         }
@@ -34,6 +37,9 @@ impl Feed {
     pub(crate) fn take(&mut self, now: Instant, now_us: i64, burst: &Arc<Burst>, group: &Group) {
         for packet in group.packets.clone() {
             self.cache.insert(now, burst, packet);
+        }
+        if let Some(keyframe) = group.keyframe {
+            self.keyframe = Some(burst.packets[keyframe as usize].sequence);
         }
         let last = &burst.packets[group.packets.end as usize - 1];
         self.arrival = Some(ClockPoint {

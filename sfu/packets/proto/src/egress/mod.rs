@@ -6,6 +6,7 @@
 //! happens: [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
 //! packet's bytes, [`reports`] RTCP to and from subscribers.
 
+mod bandwidth;
 mod blocks;
 mod cache;
 mod choose;
@@ -13,6 +14,7 @@ mod commands;
 mod feed;
 mod followers;
 mod members;
+mod padding;
 mod reports;
 mod retransmission;
 mod rewrite;
@@ -51,6 +53,8 @@ use crate::transmit::TransmitBatch;
 pub(crate) struct Egress {
     clock: Clock,
     random: Random,
+    /// Subscribers' ways are estimated.
+    adapts: bool,
     /// The distinct extension maps and their users; few, since browsers number alike.
     mappings: Slab<(ExtensionMap, usize)>,
     senders: Slab<Sender>,
@@ -71,10 +75,11 @@ pub(crate) struct Egress {
 }
 
 impl Egress {
-    pub(crate) fn new(clock: Clock, seed: u64) -> Self {
+    pub(crate) fn new(clock: Clock, seed: u64, adapts: bool) -> Self {
         Self {
             clock,
             random: Random::new(seed),
+            adapts,
             mappings: Slab::new(),
             senders: Slab::new(),
             by_transport: FxHashMap::default(),
@@ -295,6 +300,7 @@ impl Egress {
             if sender.timer == Some(at) {
                 sender.timer = None;
                 self.report(now, index);
+                self.tend(now, index);
             }
         }
     }

@@ -134,6 +134,9 @@ impl Egress {
                     }
                 }
             }
+            Report::Arrivals { arrivals, came_at } => {
+                self.take_arrivals(came_at, sender, &arrivals);
+            }
             Report::Estimate { bitrate_bps } => {
                 self.senders[sender].remb_bps = Some(bitrate_bps);
             }
@@ -147,6 +150,8 @@ impl Egress {
         };
         let slot = &mut self.slots[slot];
         slot.is_reported_on = true;
+        let known = &mut self.senders[sender].reported_loss;
+        *known += (f64::from(block.fraction_lost) / 256.0 - *known) / 8.0;
         let codec = slot.rewrite.current().map_or(0, |segment| segment.codec);
         let clock_rate = slot.parameters.codecs[codec].clock_rate.max(1);
         slot.counters.fraction_lost = f64::from(block.fraction_lost) / 256.0;
@@ -162,6 +167,7 @@ impl Egress {
             let transport = self.senders[sender].id;
             let sample = duration_from_16_16(round_trip);
             let round_trip = self.senders[sender].measure_round_trip(sample);
+            self.take_round_trip(sender, round_trip);
             self.up.push(Up::RoundTrip {
                 transport,
                 round_trip,
@@ -170,22 +176,28 @@ impl Egress {
     }
 
     fn answer_nack(&mut self, now: Instant, index: usize, lost: &[u16]) {
-        let now_ms = self.clock.ms(now);
         for &number in lost {
             self.slots[index].counters.nacks_received += 1;
-            if let Err(reason) = self.send_again(now_ms, index, number) {
+            if let Err(reason) = self.send_again(now, index, number) {
                 self.drops.count(reason);
             }
         }
     }
 
-    fn send_again(&mut self, now_ms: u64, index: usize, number: u16) -> Result<(), DropReason> {
+    fn send_again(&mut self, now: Instant, index: usize, number: u16) -> Result<(), DropReason> {
+        let (now_ms, now_us) = (self.clock.ms(now), self.clock.us(now));
         let sequence = extend_sequence(self.slots[index].rewrite.highest(), number);
         let again = self.find_sent(index, sequence);
         let again = again.ok_or(DropReason::NackTooOld)?;
+        if self.is_superseded(index, sequence) {
+            return Err(DropReason::NackSuperseded);
+        }
         let slot = &mut self.slots[index];
         let sender = &mut self.senders[slot.sender];
-        let round_trip = sender.round_trip();
+        let round_trip = sender.response();
+        if sender.is_over(now_us) {
+            return Err(DropReason::NackOverBudget);
+        }
         if !slot.retransmissions.allow(sequence, now_ms, round_trip) {
             return Err(DropReason::NackLimited);
         }
@@ -197,6 +209,22 @@ impl Egress {
             true => Ok(()),
             false => Err(DropReason::SendQueueFull),
         }
+    }
+
+    /// A keyframe went out after it, so that no picture needs it any more. What was sent before
+    /// a switch still makes the last picture whole, where there is room for it.
+    fn is_superseded(&self, index: usize, sequence: i64) -> bool {
+        let slot = &self.slots[index];
+        let Some(current) = slot.rewrite.current().filter(|_| !slot.is_audio()) else {
+            return false;
+        };
+        let feed = self.feeds.get(&current.layer);
+        let keyframe = feed.and_then(|feed| feed.keyframe);
+        let keyframe = keyframe.map(|keyframe| current.number_of(keyframe));
+        if sequence < current.number_of(i64::MIN) {
+            return self.senders[slot.sender].is_limited();
+        }
+        keyframe.is_some_and(|keyframe| sequence < keyframe && keyframe <= slot.rewrite.highest())
     }
 
     /// The stored packet that went out under a number.

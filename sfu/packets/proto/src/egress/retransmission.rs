@@ -16,18 +16,29 @@ pub(crate) fn round_trip_or_default(measured: Option<Duration>) -> Duration {
 pub(crate) struct Budget {
     /// In hundredths of a byte: the share of one byte is no whole one.
     left: u64,
+    full: u64,
 }
 
 impl Budget {
     const FULL: u64 = RESENT_BURST * 100;
+    /// Some packets, however narrow the way.
+    const LEAST: u64 = 5 * 1200 * 100;
 
     pub(crate) fn new() -> Self {
-        Self { left: Self::FULL }
+        let full = Self::FULL;
+        Self { left: full, full }
+    }
+
+    /// A way that carries so much takes no more at once than its share of a second.
+    pub(crate) fn limit(&mut self, available_bps: Option<u64>) {
+        let share = available_bps.map(|bps| bps / 8 * RESENT_PERCENT);
+        self.full = share.map_or(Self::FULL, |share| share.clamp(Self::LEAST, Self::FULL));
+        self.left = self.left.min(self.full);
     }
 
     /// Media went out for the first time.
     pub(crate) fn sent(&mut self, bytes: usize) {
-        self.left = (self.left + bytes as u64 * RESENT_PERCENT).min(Self::FULL);
+        self.left = (self.left + bytes as u64 * RESENT_PERCENT).min(self.full);
     }
 
     /// True: the packet may be sent again (and is paid for).

@@ -179,6 +179,11 @@ impl Rewrite {
 }
 
 impl Segment {
+    /// Under which number the layer's own goes out; the segment's first for what is before it.
+    pub(crate) fn number_of(&self, sequence: i64) -> i64 {
+        sequence.saturating_add(self.sequence).max(self.first_out)
+    }
+
     pub(crate) fn apply(&self, packet: &Packet) -> Numbers {
         let picture_id = |id: u16| id.wrapping_add(self.picture_id) & PICTURE_ID_MASK;
         let tl0 = |index: u8| index.wrapping_add(self.tl0_picture_index);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::bandwidth::Bandwidth;
 use super::retransmission::{Budget, round_trip_or_default};
 use crate::command::SrtpKeys;
 use crate::drop::DropReason;
@@ -27,9 +28,16 @@ pub(crate) struct Sender {
     pub(crate) extensions: ExtensionMap,
     /// Index among the distinct extension maps.
     pub(crate) mapping: usize,
-    pub(crate) transport_sequence: u16,
-    /// Its way carries a frame in one piece.
-    pub(crate) has_headroom: bool,
+    /// The next; its low 16 bits are on the wire.
+    pub(crate) transport_sequence: u64,
+    pub(super) bandwidth: Option<Box<Bandwidth>>,
+    /// What all that it is shown would take at its best; none: twice what it is sent.
+    pub(super) wanted_bps: Option<u64>,
+    /// It may be estimated: has the numbers, and was not found to tell nothing.
+    pub(super) may_estimate: bool,
+    /// Its way carries a frame in one piece, as far as is known, and it may be sent so.
+    pub(super) has_room: bool,
+    pub(super) may_have_headroom: bool,
     /// SSRC and index in the slab of slots.
     pub(crate) slots: Vec<(u32, usize)>,
     /// Of the burst being walked.
@@ -39,6 +47,8 @@ pub(crate) struct Sender {
     pub(crate) round_trip: Option<Duration>,
     pub(crate) resending: Budget,
     pub(crate) remb_bps: Option<u64>,
+    /// The share lost that it reports, smoothed over its slots.
+    pub(crate) reported_loss: f64,
     pub(crate) next_report: Option<Instant>,
     pub(crate) timer: Option<Instant>,
 }
@@ -53,7 +63,11 @@ impl Sender {
             extensions,
             mapping,
             transport_sequence: 0,
-            has_headroom: true,
+            bandwidth: None,
+            wanted_bps: None,
+            may_estimate: false,
+            has_room: true,
+            may_have_headroom: true,
             slots: Vec::new(),
             work: Vec::new(),
             packets: 0,
@@ -61,6 +75,7 @@ impl Sender {
             round_trip: None,
             resending: Budget::new(),
             remb_bps: None,
+            reported_loss: 0.0,
             next_report: None,
             timer: None,
         }
@@ -92,11 +107,6 @@ impl Sender {
             .iter()
             .find(|(known, _)| *known == ssrc)
             .map(|&(_, slot)| slot)
-    }
-
-    /// What its way carries in all; `None` where nothing tells, which is no limit.
-    pub(crate) fn available_bps(&self) -> Option<u64> {
-        None
     }
 
     pub(crate) fn round_trip(&self) -> Duration {

@@ -121,6 +121,10 @@ impl Slot {
         !is_served
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.counters.packets > 0
+    }
+
     pub(crate) fn needs_mid(&self) -> bool {
         !self.is_reported_on && self.counters.packets < u64::from(MID_PACKETS)
     }

@@ -15,7 +15,9 @@ impl Egress {
         }
         let extensions = ExtensionMap::new(extensions);
         let mapping = self.mapping_of(&extensions);
-        let index = self.senders.insert(Sender::new(id, extensions, mapping));
+        let mut sender = Sender::new(id, extensions, mapping);
+        sender.may_estimate = self.may_estimate(&sender);
+        let index = self.senders.insert(sender);
         self.by_transport.insert(id, index);
     }
 
@@ -28,6 +30,7 @@ impl Egress {
         let sender = &mut self.senders[index];
         let previous = std::mem::replace(&mut sender.mapping, mapping);
         sender.extensions = extensions;
+        sender.may_estimate = self.adapts && extensions.has(Extension::TransportSequenceNumber);
         self.release_mapping(previous);
         // What was sent with other ids cannot be sent again as it was.
         for &(_, slot) in &self.senders[index].slots {
@@ -83,7 +86,7 @@ impl Egress {
     /// Its slots go over at their next frame.
     pub(super) fn set_headroom(&mut self, id: TransportId, has_headroom: bool) {
         if let Some(index) = self.by_transport.get(&id).copied() {
-            self.senders[index].has_headroom = has_headroom;
+            self.senders[index].may_have_headroom = has_headroom;
         }
     }
 

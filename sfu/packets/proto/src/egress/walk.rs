@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Egress;
+use super::bandwidth::Padding;
 use super::blocks::{BlockRef, Blocks, Extras};
 use super::rewrite::Numbers;
 use super::run::{Piece, next_run};
@@ -29,6 +30,7 @@ pub(super) enum Control {
         rtcp: Vec<u8>,
     },
     Retransmission(Box<Retransmission>),
+    Padding(Padding),
 }
 
 /// A stored packet that a slot sends again.
@@ -146,8 +148,9 @@ impl Egress {
             for &index in feed.slots.as_slice() {
                 let slot = &mut self.slots[index];
                 let sender = &mut self.senders[slot.sender];
-                is_paced |= !sender.has_headroom;
-                if !slot.takes(&burst, group, sender.has_headroom) {
+                let has_headroom = sender.has_headroom();
+                is_paced |= !has_headroom;
+                if !slot.takes(&burst, group, has_headroom) {
                     continue;
                 }
                 let mut end = group.packets.end;
@@ -329,7 +332,7 @@ impl Egress {
             piece: Piece {
                 size: FIXED_HEADER + usize::from(block.len) + payload,
                 // A voice grows by a tenth: not where the way is narrow.
-                can_pad: !is_plain && (!slot.is_audio() || sender.has_headroom),
+                can_pad: !is_plain && (!slot.is_audio() || sender.has_headroom()),
                 class: slot.dscp(),
             },
         });
@@ -347,6 +350,7 @@ impl Egress {
             return;
         };
         let now_ms = self.clock.ms(now);
+        let now_us = self.clock.us(now);
         let send_time = self.clock.absolute_send_time(now);
         let pieces = |index: usize| outgoing.get(index).map(|outgoing| outgoing.piece);
         let mut from = 0;
@@ -364,6 +368,9 @@ impl Egress {
                 slot.counters.bytes += size as u64;
                 slot.has_sent = true;
                 slot.meter.add(now_ms, size);
+                if outgoing[index].block.transport_sequence_at != 0 {
+                    self.senders[sender].note_sent(now_us, size, 0);
+                }
             }
             from = run.pieces.end;
             let (count, len) = (run.pieces.len() as u64, out.arena.len() - start);
@@ -387,6 +394,11 @@ impl Egress {
             Control::Retransmission(retransmission) => {
                 let sent = self.send_retransmission(now, *retransmission, out);
                 if let Err(reason) = sent {
+                    self.drops.count(reason);
+                }
+            }
+            Control::Padding(padding) => {
+                if let Err(reason) = self.send_padding(now, &padding, out) {
                     self.drops.count(reason);
                 }
             }

@@ -19,18 +19,18 @@ use crate::stages::{self, Stage};
 use crate::transmit::{Transmit, TransmitBatch};
 
 /// The fields of a fixed header without CSRCs (RFC 3550 §5.1).
-struct HeaderFields {
-    has_extension: bool,
-    has_padding: bool,
-    marker: bool,
-    payload_type: u8,
-    sequence: i64,
-    timestamp: u32,
-    ssrc: u32,
+pub(super) struct HeaderFields {
+    pub(super) has_extension: bool,
+    pub(super) has_padding: bool,
+    pub(super) marker: bool,
+    pub(super) payload_type: u8,
+    pub(super) sequence: i64,
+    pub(super) timestamp: u32,
+    pub(super) ssrc: u32,
 }
 
 impl HeaderFields {
-    fn write(&self, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
         let flags = 0x80 | u8::from(self.has_padding) << 5 | u8::from(self.has_extension) << 4;
         let mut header = [0; FIXED_HEADER];
         header[0] = flags;
@@ -172,6 +172,10 @@ impl Egress {
         );
         pad(arena, padding);
         seal(sender, arena, start, header_len, sequence);
+        if block.transport_sequence_at != 0 {
+            let now_us = self.clock.us(now);
+            sender.note_sent(now_us, out.arena.len() - start, 0);
+        }
         slot.counters.retransmitted += 1;
         match out.transmits.last_mut().filter(|_| gap.is_some()) {
             Some(run) => {
@@ -221,12 +225,18 @@ impl Egress {
 }
 
 /// Writes what differs with every send or slot into the copied extension block.
-fn stamp(sender: &mut Sender, arena: &mut [u8], start: usize, outgoing: &Outgoing, time: u32) {
+pub(super) fn stamp(
+    sender: &mut Sender,
+    arena: &mut [u8],
+    start: usize,
+    outgoing: &Outgoing,
+    time: u32,
+) {
     let block = start + FIXED_HEADER;
     if outgoing.block.transport_sequence_at != 0 {
         let at = block + usize::from(outgoing.block.transport_sequence_at);
-        arena[at..at + 2].copy_from_slice(&sender.transport_sequence.to_be_bytes());
-        sender.transport_sequence = sender.transport_sequence.wrapping_add(1);
+        arena[at..at + 2].copy_from_slice(&(sender.transport_sequence as u16).to_be_bytes());
+        sender.transport_sequence += 1;
     }
     if outgoing.block.send_time_at != 0 {
         let at = block + usize::from(outgoing.block.send_time_at);
@@ -254,14 +264,20 @@ fn rewrite_payload(
 }
 
 /// RFC 3550 §5.1: zeros, and the last byte counts them all.
-fn pad(arena: &mut Vec<u8>, padding: usize) {
+pub(super) fn pad(arena: &mut Vec<u8>, padding: usize) {
     if padding > 0 {
         arena.resize(arena.len() + padding - 1, 0);
         arena.push(padding as u8);
     }
 }
 
-fn seal(sender: &Sender, arena: &mut Vec<u8>, start: usize, header_len: usize, sequence: i64) {
+pub(super) fn seal(
+    sender: &Sender,
+    arena: &mut Vec<u8>,
+    start: usize,
+    header_len: usize,
+    sequence: i64,
+) {
     let roc = (sequence >> 16) as u32;
     stages::enter(Stage::Protect);
     let sealed = sender

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::Ingress;
+use crate::bwe::Arrivals;
 use crate::clock::ntp_to_us;
 use crate::drop::DropReason;
 use crate::handover::{Down, Report};
-use crate::limits::NACKED_PER_PACKET;
-use crate::rtcp::{self, Packet, ReportBlocks};
+use crate::limits::{FEEDBACK_PACKETS, NACKED_PER_PACKET};
+use crate::rtcp::{self, Packet, ReportBlocks, TransportFeedback};
 use crate::stages::{self, Stage};
 
 impl Ingress {
@@ -33,12 +34,17 @@ impl Ingress {
                 return Err(DropReason::TooManyReports);
             }
             let packet = packet.map_err(|_| DropReason::RtcpMalformed)?;
-            self.receive_report(now, receiver, packet);
+            self.receive_report(now, receiver, packet)?;
         }
         Ok(())
     }
 
-    fn receive_report(&mut self, now: Instant, receiver: usize, packet: Packet<'_>) {
+    fn receive_report(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        packet: Packet<'_>,
+    ) -> Result<(), DropReason> {
         match packet {
             Packet::SenderReport {
                 ssrc,
@@ -81,8 +87,12 @@ impl Ingress {
             Packet::Remb { bitrate_bps } => {
                 self.pass(receiver, Report::Estimate { bitrate_bps });
             }
-            Packet::TransportFeedback(_) | Packet::Other => {}
+            Packet::TransportFeedback(feedback) => {
+                return self.pass_feedback(now, receiver, &feedback);
+            }
+            Packet::Other => {}
         }
+        Ok(())
     }
 
     fn receive_sender_report(
@@ -116,6 +126,25 @@ impl Ingress {
         for block in blocks.iter() {
             self.pass(receiver, Report::Reception { block, arrived });
         }
+    }
+
+    /// What claims more packets than anybody keeps is not even read.
+    fn pass_feedback(
+        &mut self,
+        came_at: Instant,
+        receiver: usize,
+        feedback: &TransportFeedback<'_>,
+    ) -> Result<(), DropReason> {
+        if usize::from(feedback.status_count) > FEEDBACK_PACKETS {
+            return Err(DropReason::RtcpMalformed);
+        }
+        let times_us = feedback.arrivals().map_err(|_| DropReason::RtcpMalformed)?;
+        let arrivals = Arrivals {
+            base_sequence: feedback.base_sequence,
+            times_us,
+        };
+        self.pass(receiver, Report::Arrivals { arrivals, came_at });
+        Ok(())
     }
 
     fn pass(&mut self, receiver: usize, report: Report) {

@@ -67,7 +67,7 @@ impl World {
         Self::configured(1, |config| config.publisher_bitrate_bps = 1 << 40)
     }
 
-    fn configured(seed: u64, configure: impl FnOnce(&mut RouterConfig)) -> Self {
+    pub fn configured(seed: u64, configure: impl FnOnce(&mut RouterConfig)) -> Self {
         let start = Instant::now();
         let mut config = RouterConfig {
             hold: HoldConfig::NONE,

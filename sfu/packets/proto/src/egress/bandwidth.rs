@@ -1,0 +1,215 @@
+//! What is known of one subscriber's way, where it tells: its estimator, fed and asked.
+//!
+//! Packets with a transport-wide number are noted as they leave, feedback comes back. What
+//! follows from it: what the sender may be given in all, whether a frame may leave in one
+//! piece, and padding where more would be wanted than is known to go through.
+
+use std::time::{Duration, Instant};
+
+use super::Egress;
+use super::sender::Sender;
+use super::walk::Control;
+use crate::bwe::{Arrivals, Config, Estimator, ProbeCluster, Sent, Why};
+use crate::command::Extension;
+use crate::drop::DropReason;
+use crate::ids::SlotId;
+
+/// Who has told nothing of what was sent for so long does not tell at all: it is treated as
+/// without limit, until it does. Half of a slow start over a narrow link.
+const DEAF_US: i64 = 2_000_000;
+/// A frame leaves in one piece where the way carries twice what is sent (trials: the run is
+/// worth half the CPU time, and at twice the rate its last packet is half a frame late at
+/// most), and does so until it carries less than half as much again.
+const HEADROOM: (f64, f64) = (1.5, 2.0);
+/// Bitrates of video swing by a tenth around their mean.
+const OVER_TENTHS: u64 = 11;
+/// REMB comes without send times and follows every jitter; it counts only where a share of
+/// packets is lost at the same time (draft-ietf-rmcat-gcc-02 §6: 2-10 % is the range where a
+/// sender holds).
+const REMB_LOSS: f64 = 0.05;
+
+pub(crate) struct Bandwidth {
+    pub(crate) estimator: Estimator,
+    since_us: i64,
+    is_heard: bool,
+    /// There is a stream that padding can go out on.
+    can_probe: bool,
+    is_limited: bool,
+}
+
+impl Bandwidth {
+    fn new(now_us: i64) -> Self {
+        Self {
+            estimator: Estimator::new(Config::DEFAULT),
+            since_us: now_us,
+            is_heard: false,
+            can_probe: false,
+            is_limited: false,
+        }
+    }
+}
+
+/// Padding that a subscriber is sent at once, to see how it arrives.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Padding {
+    pub(super) slot: usize,
+    /// Whose place in the slab that was.
+    pub(super) id: SlotId,
+    pub(super) cluster: ProbeCluster,
+}
+
+impl Sender {
+    /// What its way carries in all; `None` where nothing tells, which is no limit.
+    pub(crate) fn available_bps(&self) -> Option<u64> {
+        match &self.bandwidth {
+            // What cannot be probed only grows with what is sent: no limit before one is seen.
+            Some(known) if known.can_probe || known.is_limited => {
+                Some(known.estimator.target_bps())
+            }
+            Some(_) => None,
+            None => self.remb_bps.filter(|_| self.reported_loss > REMB_LOSS),
+        }
+    }
+
+    /// A packet left under the last transport-wide number.
+    pub(super) fn note_sent(&mut self, now_us: i64, bytes: usize, cluster: u8) {
+        if self.bandwidth.is_none() && self.may_estimate {
+            self.bandwidth = Some(Box::new(Bandwidth::new(now_us)));
+        }
+        if let Some(known) = &mut self.bandwidth {
+            known.estimator.on_sent(
+                now_us,
+                Sent {
+                    number: self.transport_sequence - 1,
+                    bytes,
+                    cluster,
+                },
+            );
+        }
+    }
+
+    /// Its frames leave in one piece.
+    pub(crate) fn has_headroom(&self) -> bool {
+        self.may_have_headroom && self.has_room
+    }
+
+    /// A limit of its way was seen lately.
+    pub(super) fn is_limited(&self) -> bool {
+        let known = self.bandwidth.as_ref();
+        known.is_some_and(|known| known.is_limited)
+    }
+
+    /// For how long the answer to a packet is waited for.
+    pub(super) fn response(&self) -> Duration {
+        let response_us = match &self.bandwidth {
+            Some(known) => known.estimator.response_us() as u64,
+            None => 0,
+        };
+        self.round_trip().max(Duration::from_micros(response_us))
+    }
+
+    /// More than its way carries has left lately: what is sent again would be lost again.
+    pub(super) fn is_over(&self, now_us: i64) -> bool {
+        let known = self.bandwidth.as_ref().filter(|known| known.is_limited);
+        known.is_some_and(|known| {
+            known.estimator.sent_bps(now_us) > known.estimator.target_bps() * OVER_TENTHS / 10
+        })
+    }
+
+    fn judge_headroom(&mut self, now_us: i64) {
+        let Some(known) = self.bandwidth.as_ref().filter(|known| known.is_limited) else {
+            self.has_room = true;
+            return;
+        };
+        let target = known.estimator.target_bps() as f64;
+        let sent = known.estimator.sent_bps(now_us) as f64;
+        let needed = if self.has_room {
+            HEADROOM.0
+        } else {
+            HEADROOM.1
+        };
+        self.has_room = target >= sent * needed;
+    }
+}
+
+impl Egress {
+    /// Whether transports of these extensions may be estimated.
+    pub(super) fn may_estimate(&self, sender: &Sender) -> bool {
+        self.adapts && sender.extensions.has(Extension::TransportSequenceNumber)
+    }
+
+    pub(super) fn take_arrivals(&mut self, now: Instant, index: usize, arrivals: &Arrivals) {
+        let sender = &mut self.senders[index];
+        if !self.adapts || !sender.extensions.has(Extension::TransportSequenceNumber) {
+            return;
+        }
+        let now_us = self.clock.us(now);
+        let known = sender
+            .bandwidth
+            .get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
+        known.is_heard = true;
+        let before = known.estimator.counters;
+        known.estimator.on_feedback(now_us, arrivals);
+        let after = known.estimator.counters;
+        let told = after.repeated - before.repeated + after.unmatched - before.unmatched;
+        if told > 0 && after.received == before.received && after.lost == before.lost {
+            self.drops.count(DropReason::FeedbackUnmatched);
+        }
+        self.tend(now, index);
+    }
+
+    pub(super) fn take_round_trip(&mut self, sender: usize, round_trip: Duration) {
+        if let Some(known) = &mut self.senders[sender].bandwidth {
+            let round_trip_us = round_trip.as_micros() as i64;
+            known.estimator.on_round_trip(round_trip_us);
+        }
+    }
+
+    /// After feedback, and when it has not come.
+    pub(super) fn tend(&mut self, now: Instant, index: usize) {
+        let now_us = self.clock.us(now);
+        let can_probe = self.padded_slot(index);
+        let sender = &mut self.senders[index];
+        let Some(known) = &mut sender.bandwidth else {
+            return;
+        };
+        if !known.is_heard && now_us - known.since_us > DEAF_US {
+            sender.bandwidth = None;
+            sender.may_estimate = false;
+            sender.has_room = true;
+            return;
+        }
+        known.can_probe = can_probe.is_some();
+        known.estimator.set_wanted_bps(sender.wanted_bps);
+        if known.is_heard {
+            known.estimator.handle_timeout(now_us);
+        }
+        known.is_limited = known.estimator.why(now_us) != Why::Unlimited;
+        let cluster = can_probe.and_then(|_| known.estimator.next_probe(now_us));
+        let next_us = known.estimator.poll_timeout();
+        let limit = known.is_limited.then(|| known.estimator.target_bps());
+        sender.resending.limit(limit);
+        sender.judge_headroom(now_us);
+        if let Some((slot, cluster)) = can_probe.zip(cluster) {
+            let id = self.slots[slot].id;
+            let padding = Padding { slot, id, cluster };
+            if !self.walk.push(Control::Padding(padding)) {
+                self.drops.count(DropReason::SendQueueFull);
+            }
+        }
+        if let Some(next_us) = next_us {
+            let wait = Duration::from_micros(next_us.saturating_sub(now_us).max(1_000) as u64);
+            self.wake(index, now + wait);
+        }
+    }
+
+    /// A slot whose receiver knows its RTX stream: one that shows video.
+    fn padded_slot(&self, sender: usize) -> Option<usize> {
+        let slots = self.senders[sender].slots.iter().map(|&(_, slot)| slot);
+        slots.into_iter().find(|&index| {
+            let slot = &self.slots[index];
+            let segment = slot.rewrite.current().filter(|_| !slot.is_audio());
+            slot.has_begun() && segment.is_some_and(|segment| slot.rtx(segment.codec).is_some())
+        })
+    }
+}
