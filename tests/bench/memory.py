@@ -29,7 +29,8 @@ from tests.bench.room import LIMITS, flowing, in_turns
 from tests.server import RunningServer, running_server
 
 MIB, KIB = 1 << 20, 1 << 10
-SLOW = Camera(encodings=(Encoding(packets=2, keyframe_packets=2, payload=500),), frames_per_second=5)
+SLOW = Camera(encodings=(Encoding(packets=1, keyframe_packets=2, payload=500),), frames_per_second=2)
+SPARSE = Microphone(packet_ms=120)
 TRACED = 200
 """Subscribers of the run that counts Python's share."""
 JOINS_A_MINUTE = 200
@@ -63,7 +64,7 @@ async def hall() -> AsyncIterator[tuple[RunningServer, Driver]]:
 
 
 async def publish(driver: Driver) -> None:
-    publisher = await driver.publish("hall", "Ana", camera=SLOW, microphone=Microphone())
+    publisher = await driver.publish("hall", "Ana", camera=SLOW, microphone=SPARSE)
     # Whoever comes first makes the server load what all need.
     viewer = await driver.play("hall")
     await flowing(driver.generator, [viewer])
