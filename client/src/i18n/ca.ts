@@ -82,6 +82,8 @@ export const ca: Messages = {
 
   aloneTitle: "Has arribat abans que ningú",
   aloneText: "Comparteix aquest enllaç amb les persones que vulguis reunir.",
+  aloneTextToken:
+    "Aquest enllaç obre la sala. Si només s’hi entra amb enllaços personals, demana els seus a qui et va donar el teu.",
   copyLink: "Copia l’enllaç",
   linkCopied: "S’ha copiat l’enllaç",
   copyFailed: "No s’ha pogut copiar l’enllaç.",

@@ -81,6 +81,8 @@ export const en = {
 
   aloneTitle: "You are the first one here",
   aloneText: "Share this link with the people you want to meet.",
+  aloneTextToken:
+    "This link opens the room. Where only personal links let people in, ask whoever gave you yours for theirs.",
   copyLink: "Copy link",
   linkCopied: "Link copied",
   copyFailed: "The link could not be copied.",

@@ -82,6 +82,8 @@ export const es: Messages = {
 
   aloneTitle: "Has llegado antes que nadie",
   aloneText: "Comparte este enlace con las personas que quieras reunir.",
+  aloneTextToken:
+    "Este enlace abre la sala. Si solo se entra con enlaces personales, pide los suyos a quien te dio el tuyo.",
   copyLink: "Copiar enlace",
   linkCopied: "Enlace copiado",
   copyFailed: "No se ha podido copiar el enlace.",

@@ -4,7 +4,7 @@ import type { Messages } from "../i18n/index.ts";
 import type { CallState } from "../room/call.ts";
 import { clockTime } from "./clock-time.ts";
 import { icon } from "./icons.ts";
-import { invitation } from "./page-links.ts";
+import { hasToken, invitation } from "./page-links.ts";
 
 export function banners(
   { phase, room, quality }: CallState,
@@ -31,7 +31,7 @@ export function soundBlocked(w: Messages, onClick: () => void): TemplateResult {
 export function aloneCard(room: string, w: Messages, onCopy: () => void): TemplateResult {
   return html`<section class="alone">
     <h2>${w.aloneTitle}</h2>
-    <p>${w.aloneText}</p>
+    <p>${hasToken() ? w.aloneTextToken : w.aloneText}</p>
     <div class="alone-link">
       <input class="input" readonly aria-label=${w.meetingLink} .value=${invitation(room)} @focus=${selectAll} />
       <button class="button primary" @click=${onCopy}>${icon("link")}${w.copyLink}</button>

@@ -5,6 +5,11 @@ export function invitation(room: string): string {
   return `${location.origin}/r/${encodeURIComponent(room)}`;
 }
 
+/** Whether this page was opened by a personal link, which the invitation is not. */
+export function hasToken(): boolean {
+  return new URLSearchParams(location.search).has("token");
+}
+
 /** Whether the text is on the clipboard now; the second way is for pages without HTTPS. */
 export async function copyText(text: string): Promise<boolean> {
   try {

@@ -3,7 +3,7 @@ import { render } from "lit";
 import { afterEach, describe, expect, it } from "vitest";
 import { LANGUAGES } from "../../src/i18n/index.ts";
 import type { CallState, JoinProblem } from "../../src/room/call.ts";
-import { banners } from "../../src/ui/call-banners.ts";
+import { aloneCard, banners } from "../../src/ui/call-banners.ts";
 import { clockTime } from "../../src/ui/clock-time.ts";
 import { Landing } from "../../src/ui/landing.ts";
 import { Prejoin } from "../../src/ui/prejoin.ts";
@@ -113,7 +113,24 @@ describe("banners", () => {
       quality: "good",
       switching: new Set(),
     };
-    render(banners(state, false, en), document.body);
+    render(banners(state, false, en), document.body.appendChild(document.createElement("div")));
     expect(document.body.textContent).toContain(en.draining(clockTime(endsAt)));
+  });
+});
+
+describe("the card of who is alone", () => {
+  afterEach(() => window.history.replaceState(null, "", "/"));
+
+  it.each([
+    ["/r/team", en.aloneText],
+    ["/r/team?token=x.y.z", en.aloneTextToken],
+  ])("says at %s what the link is good for, and never gives the token away", (address, text) => {
+    window.history.replaceState(null, "", address);
+    render(
+      aloneCard("team", en, () => {}),
+      document.body.appendChild(document.createElement("div")),
+    );
+    expect(document.body.textContent).toContain(text);
+    expect(document.querySelector("input")?.value).toBe(`${location.origin}/r/team`);
   });
 });
