@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from tests.bench.network import figures as f
 from tests.bench.network.cameras import CAMERAS, FRAMES_PER_SECOND, best_bps
@@ -39,6 +40,10 @@ class Case:
     has_video: bool = True
     starts_s: tuple[float, ...] = (0,)
     """When each subscriber comes."""
+    direction: Literal["down", "up"] = "down"
+    """Up: it is the publisher who is behind the link."""
+    peers: Literal["peer", "browser"] | None = None
+    """Where only one kind will do."""
     tcp_s: tuple[float, float] | None = None
     """From when until when somebody downloads through the same link."""
 
@@ -56,8 +61,8 @@ class Case:
         capacity, spans = 0.0, []
         for (since, until), (_, items) in zip(pairwise(times), self.steps, strict=True):
             for item in items.split(","):
-                if item.startswith("down:rate="):
-                    capacity = float(item.removeprefix("down:rate=")) * 1000
+                if item.startswith(f"{self.direction}:rate="):
+                    capacity = float(item.partition("=")[2]) * 1000
             spans.append((since, until, capacity))
         return spans
 
@@ -134,7 +139,7 @@ def measure_return(case: Case, run: Run, camera: str) -> dict[str, float]:
 
 def measure_cold_start(case: Case, run: Run, camera: str) -> dict[str, float]:
     """From the first packet of video on."""
-    video = (packet.came_s for packet in run.down if packet.kind == "rtp" and packet.payload_type == VP8)
+    video = (packet.came_s for packet in run.packets if packet.kind == "rtp" and packet.payload_type == VP8)
     sound = (one.at_s for one in run.sound[0])
     began = min(next(video, 0.0), next(sound, 0.0))
     top = len(CAMERAS[camera]) - 1
@@ -209,6 +214,21 @@ def measure_beside_tcp(case: Case, run: Run, camera: str) -> dict[str, float]:
     return common(case, run, camera) | {
         "media's share": bits["rtp"] / (until - since) / capacity,
         "TCP's share": bits["other"] / (until - since) / capacity,
+    }
+
+
+def measure_uplink(case: Case, run: Run, camera: str) -> dict[str, float]:
+    """What a browser sends when its uplink gets narrow."""
+    _, (step, until, after) = case.spans()
+    came = [packet for packet in run.between(step + SETTLES_S, until) if packet.fate == "delivered"]
+    sent_bps = 8 * sum(packet.size for packet in came if packet.kind == "rtp") / (until - step - SETTLES_S)
+    return {
+        "under capacity after s": f.under_capacity_after(run, step, after, until),
+        "util": sent_bps / after,
+        "queue loss %": 100 * f.queue_loss(run.between(step, until)),
+        "queueing p95 ms": f.queueing_ms(run.between(step + SETTLES_S, until)),
+        "before kbit/s": f.offered_bps(run, step - 5, step) / 1000,
+        "freezes": f.freezes(run.frames[0], step + SETTLES_S, until),
     }
 
 
@@ -357,6 +377,16 @@ CASES = {
             lasts_s=45,
             measure=measure_repair,
             goals={"frames lost %": Goal(most=0.1), "retransmissions of losses": Goal(most=1.3)},
+        ),
+        Case(
+            name="uplink",
+            title="uplink step 3 → 1 Mbit/s (Chromium publishes)",
+            steps=((0, "up:rate=3000"), (30, "up:rate=1000")),
+            lasts_s=60,
+            measure=measure_uplink,
+            goals={"under capacity after s": Goal(most=2), "util": Goal(least=0.8)},
+            direction="up",
+            peers="browser",
         ),
         _sound(
             "speaker_150",

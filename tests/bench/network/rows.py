@@ -15,7 +15,7 @@ MOST_WAIT_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """Towards the subscribers."""
+    """Towards the subscribers, or from the publisher if it is behind the link."""
 
     came_s: float
     size: int
@@ -43,7 +43,7 @@ class Played:
 
 @dataclass
 class Run:
-    down: list[Packet]
+    packets: list[Packet]
     frames: list[list[Played]] = field(default_factory=list)
     """Of each subscriber."""
     sound: list[list[Played]] = field(default_factory=list)
@@ -53,18 +53,18 @@ class Run:
     @cached_property
     def repairing_share(self) -> float:
         """Of the retransmissions that came, those of packets that had not; only the peers can read which."""
-        came = sum(one.payload_type == VP8_RTX and one.fate == "delivered" for one in self.down)
+        came = sum(one.payload_type == VP8_RTX and one.fate == "delivered" for one in self.packets)
         return min(1.0, sum(one["repaired"] for one in self.told) / came) if came else 0.0
 
     def between(self, since_s: float, until_s: float) -> list[Packet]:
-        first = bisect_left(self.down, since_s, key=lambda packet: packet.came_s)
-        last = bisect_left(self.down, until_s, key=lambda packet: packet.came_s)
-        return self.down[first:last]
+        first = bisect_left(self.packets, since_s, key=lambda packet: packet.came_s)
+        last = bisect_left(self.packets, until_s, key=lambda packet: packet.came_s)
+        return self.packets[first:last]
 
 
-def read_down(path: Path, zero_s: float) -> list[Packet]:
+def read_packets(path: Path, zero_s: float, direction: str) -> list[Packet]:
     with path.open() as file:
-        rows = [row for row in csv.DictReader(file) if row["direction"] == "down"]
+        rows = [row for row in csv.DictReader(file) if row["direction"] == direction]
     packets = [
         Packet(
             came_s=float(row["in_s"]) - zero_s,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from loadtest.network import Network, Side, wait_for_line
 from tests.bench.network.cases import Case
-from tests.bench.network.rows import Run, read_down, split_played
+from tests.bench.network.rows import Run, read_packets, split_played
 
 READY_S = 60.0
 HTTP_PORT = 8080
@@ -60,13 +60,15 @@ class Peers:
 
 
 def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) -> dict[str, float]:
+    peers = case.peers or peers
     with tempfile.TemporaryDirectory(prefix="sfu-bench-") as name:
         directory = Path(name)
         rows = directory / "rows.csv"
         with Network(case.first(), seed=seed, csv=rows) as network, serving(network, directory) as url:
             publishing = ["--camera", camera, *([] if case.has_video else ["--no-video"])]
-            Peers(network, "server", peers, "publish", url, *publishing)
-            watching = [Peers(network, "client", peers, "watch", url)]
+            before, behind = ("server", "client") if case.direction == "down" else ("client", "server")
+            Peers(network, before, peers, "publish", url, *publishing)
+            watching = [Peers(network, behind, peers, "watch", url)]
             zero_s = time.monotonic()
             network.change(case.spec())
             for at, begin in sorted(later(case, network, peers, url, watching), key=lambda one: one[0]):
@@ -74,7 +76,11 @@ def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) 
                 begin()
             time.sleep(max(0.0, zero_s + case.lasts_s - time.monotonic()))
             told = [one for peer in watching for one in peer.finish()]
-        run = Run(read_down(rows, zero_s - network.started_at_s), told=told, own_losses=network.own_losses)
+        run = Run(
+            read_packets(rows, zero_s - network.started_at_s, case.direction),
+            told=told,
+            own_losses=network.own_losses,
+        )
         for one in told:
             frames, sound = split_played(one.pop("played"), zero_s)
             run.frames.append(frames)
