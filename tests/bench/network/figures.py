@@ -110,7 +110,7 @@ def freezes(
 ) -> float:
     """Pauses longer than `longest_s`; without it as the W3C's statistics count them: above three times the mean of
     the last 30 intervals, and at least 150 ms more than it. Silence to the end is one too."""
-    times = [frame.at_s for frame in frames if since_s <= frame.at_s <= until_s] + [until_s]
+    times = [since_s, *(frame.at_s for frame in frames if since_s <= frame.at_s <= until_s), until_s]
     count, recent = 0, [1 / 30]
     for before, after in pairwise(times):
         gap, mean = after - before, sum(recent) / len(recent)
