@@ -107,6 +107,7 @@ def measure_steps(case: Case, run: Run, camera: str) -> dict[str, float]:
     first_until = case.spans()[0][1]
     return common(case, run, camera) | {
         "util": f.utilisation(run, spans),
+        "estimate of capacity": f.estimate_of_capacity(run, case.spans()),
         "util of what was shown": shown_utilisation(run, camera, spans),
         "worst second util": f.worst_second(run, spans),
         "calm queueing p95 ms": f.queueing_ms(run.between(SETTLES_S, first_until) + calm),
@@ -157,6 +158,7 @@ def measure_steady(case: Case, run: Run, camera: str) -> dict[str, float]:
     spans = [(since, until, best)]
     return common(case, run, camera, since) | {
         "util": f.utilisation(run, spans),
+        "estimate of capacity": f.estimate_of_capacity(run, case.spans()),
         "util of what was shown": shown_utilisation(run, camera, spans),
     }
 
@@ -197,7 +199,8 @@ def measure_shares(case: Case, run: Run, camera: str) -> dict[str, float]:
     shown = [f.shown_bps(frames, CAMERAS[camera], since, until) for frames in run.frames]
     packets = run.between(since, until)
     return {
-        "Jain's fairness": f.fairness(shown),
+        "Jain's fairness": f.fairness(f.mean_estimates(run, since, until)),
+        "of what was shown": f.fairness(shown),
         "least kbit/s": min(shown) / 1000,
         "most kbit/s": max(shown) / 1000,
         "queue loss %": 100 * f.queue_loss(packets),

@@ -3,6 +3,7 @@
 Times are seconds since the case began. A figure that never came is `NEVER`, which meets no goal.
 """
 
+import statistics
 from collections import Counter, deque
 from collections.abc import Sequence
 from itertools import groupby, pairwise
@@ -148,6 +149,24 @@ def fairness(rates: Sequence[float]) -> float:
     """Jain's index: 1 is equal shares, 1/n is all to one."""
     squares = sum(rate * rate for rate in rates)
     return sum(rates) ** 2 / (len(rates) * squares) if squares else 0.0
+
+
+def mean_estimates(run: Run, since_s: float, until_s: float) -> list[float]:
+    """Of each subscriber that had one; who publishes has none."""
+    sums: dict[str, list[int]] = {}
+    for at, by_name in run.estimates:
+        for name, bps in by_name.items():
+            if since_s <= at <= until_s and bps is not None and name.startswith("Viewer"):
+                sums.setdefault(name, []).append(bps)
+    return [statistics.fmean(each) for each in sums.values()]
+
+
+def estimate_of_capacity(run: Run, spans: Sequence[tuple[float, float, float]]) -> float:
+    """The server's mean estimate against the mean capacity, each time's first seconds left out."""
+    settles_s = 5.0
+    each = [(mean_estimates(run, since + settles_s, until), capacity) for since, until, capacity in spans]
+    shares = [mean[0] / capacity for mean, capacity in each if mean and capacity]
+    return statistics.fmean(shares) if shares else NEVER
 
 
 def switches_a_minute(frames: Sequence[Played], since_s: float, until_s: float) -> float:

@@ -69,6 +69,7 @@ def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) 
             before, behind = ("server", "client") if case.direction == "down" else ("client", "server")
             Peers(network, before, peers, "publish", url, *publishing)
             watching = [Peers(network, behind, peers, "watch", url)]
+            observing = Peers(network, "server", "observe", url)
             zero_s = time.monotonic()
             network.change(case.spec())
             for at, begin in sorted(later(case, network, peers, url, watching), key=lambda one: one[0]):
@@ -76,10 +77,12 @@ def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) 
                 begin()
             time.sleep(max(0.0, zero_s + case.lasts_s - time.monotonic()))
             told = [one for peer in watching for one in peer.finish()]
+            observed = observing.finish()
         run = Run(
             read_packets(rows, zero_s - network.started_at_s, case.direction),
             told=told,
             own_losses=network.own_losses,
+            estimates=[(at - zero_s, by_name) for at, by_name in observed],
         )
         for one in told:
             frames, sound = split_played(one.pop("played"), zero_s)
@@ -89,6 +92,7 @@ def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) 
             keep.mkdir(parents=True, exist_ok=True)
             shutil.copy(rows, keep / f"{case.name}-{seed}.csv")
             shutil.copy(directory / "server.log", keep / f"{case.name}-{seed}.log")
+            (keep / f"{case.name}-{seed}-estimates.json").write_text(json.dumps(run.estimates))
     if run.own_losses:
         print(f"the emulator lost {run.own_losses} packets of its own: this run counts for nothing")
     figures = case.measure(case, run, camera)
