@@ -32,9 +32,9 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn sent(&mut self, now_us: i64) {
+    pub(super) fn sent(&mut self, now_us: i64, packets: u64) {
         self.heard_us.get_or_insert(now_us);
-        self.sent += 1;
+        self.sent += packets;
     }
 
     pub(super) fn is_silent(&self) -> bool {

@@ -140,13 +140,24 @@ impl Estimator {
     }
 
     pub fn on_sent(&mut self, now_us: i64, sent: Sent) {
-        self.history
-            .sent(now_us, sent.number, sent.bytes, sent.cluster);
-        self.sent.add(now_us, sent.bytes);
-        self.guard.sent(now_us);
+        self.note(now_us, sent);
+        self.on_sent_all(now_us, 1, sent.bytes);
         if sent.cluster != 0 {
             self.probes.sent(sent.cluster);
         }
+    }
+
+    /// Remembers a packet alone; [`Self::on_sent_all`] then counts all that left at once.
+    #[inline]
+    pub fn note(&mut self, now_us: i64, sent: Sent) {
+        self.history
+            .sent(now_us, sent.number, sent.bytes, sent.cluster);
+    }
+
+    /// So many packets, of so many bytes together, have left.
+    pub fn on_sent_all(&mut self, now_us: i64, packets: u64, bytes: usize) {
+        self.sent.add(now_us, bytes);
+        self.guard.sent(now_us, packets);
     }
 
     pub fn on_round_trip(&mut self, round_trip_us: i64) {

@@ -71,20 +71,42 @@ impl Sender {
         }
     }
 
-    /// A packet left under the last transport-wide number.
-    pub(super) fn note_sent(&mut self, now_us: i64, bytes: usize, cluster: u8) {
-        if self.bandwidth.is_none() && self.may_estimate {
-            self.bandwidth = Some(Box::new(Bandwidth::new(now_us)));
-        }
+    /// A packet left under the last transport-wide number; it is counted by [`Self::note_all`].
+    #[inline]
+    pub(super) fn note(&mut self, now_us: i64, bytes: usize) {
         if let Some(known) = &mut self.bandwidth {
-            known.estimator.on_sent(
-                now_us,
-                Sent {
-                    number: self.transport_sequence - 1,
-                    bytes,
-                    cluster,
-                },
-            );
+            let sent = Sent {
+                number: self.transport_sequence - 1,
+                bytes,
+                cluster: 0,
+            };
+            known.estimator.note(now_us, sent);
+        }
+    }
+
+    /// What was numbered from this number on left together, and is so many bytes.
+    pub(super) fn note_all(&mut self, now_us: i64, first: u64, bytes: usize) {
+        let packets = self.transport_sequence - first;
+        if packets == 0 {
+            return;
+        }
+        match &mut self.bandwidth {
+            Some(known) => known.estimator.on_sent_all(now_us, packets, bytes),
+            // What has just left will be unmatched, and nothing is missing by it.
+            None if self.may_estimate => self.bandwidth = Some(Box::new(Bandwidth::new(now_us))),
+            None => {}
+        }
+    }
+
+    /// One packet of a probe, or sent again.
+    pub(super) fn note_single(&mut self, now_us: i64, bytes: usize, cluster: u8) {
+        if let Some(known) = &mut self.bandwidth {
+            let sent = Sent {
+                number: self.transport_sequence - 1,
+                bytes,
+                cluster,
+            };
+            known.estimator.on_sent(now_us, sent);
         }
     }
 

@@ -106,7 +106,7 @@ impl Egress {
             pad(arena, size);
             seal(sender, arena, packet_start, header_len, slot.rtx_sequence);
             let bytes = out.arena.len() - packet_start;
-            sender.note_sent(now_us, bytes, padding.cluster.id);
+            sender.note_single(now_us, bytes, padding.cluster.id);
         }
         let len = out.arena.len() - start;
         sender.packets += count as u64;

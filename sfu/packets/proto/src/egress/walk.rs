@@ -349,11 +349,13 @@ impl Egress {
         let Some(path) = self.senders[sender].path else {
             return;
         };
-        let now_ms = self.clock.ms(now);
         let now_us = self.clock.us(now);
-        let send_time = self.clock.absolute_send_time(now);
+        let now_ms = now_us as u64 / 1000;
+        let times = (now_us, self.clock.absolute_send_time(now));
         let pieces = |index: usize| outgoing.get(index).map(|outgoing| outgoing.piece);
         let mut from = 0;
+        let numbered = self.senders[sender].transport_sequence;
+        let begin = out.arena.len();
         stages::enter(Stage::Rewrite);
         while let Some(run) = next_run(pieces, from) {
             let start = out.arena.len();
@@ -361,16 +363,13 @@ impl Egress {
             for index in run.pieces.clone() {
                 let packet_start = out.arena.len();
                 let padding = run.padding(index, outgoing[index].piece.size);
-                self.write_packet(sender, burst, &outgoing[index], padding, send_time, out);
+                self.write_packet(sender, burst, &outgoing[index], padding, times, out);
                 let size = out.arena.len() - packet_start;
                 segment_size = segment_size.max(size);
                 let slot = &mut self.slots[outgoing[index].slot];
                 slot.counters.bytes += size as u64;
                 slot.has_sent = true;
                 slot.meter.add(now_ms, size);
-                if outgoing[index].block.transport_sequence_at != 0 {
-                    self.senders[sender].note_sent(now_us, size, 0);
-                }
             }
             from = run.pieces.end;
             let (count, len) = (run.pieces.len() as u64, out.arena.len() - start);
@@ -385,6 +384,8 @@ impl Egress {
                 dscp: outgoing[run.pieces.start].piece.class,
             });
         }
+        let bytes = out.arena.len() - begin;
+        self.senders[sender].note_all(now_us, numbered, bytes);
         stages::enter(Stage::Plan);
     }
 

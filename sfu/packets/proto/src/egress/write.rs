@@ -50,7 +50,7 @@ impl Egress {
         burst: &Burst,
         outgoing: &Outgoing,
         padding: usize,
-        send_time: u32,
+        (now_us, send_time): (i64, u32),
         out: &mut TransmitBatch,
     ) {
         let slot = &self.slots[outgoing.slot];
@@ -83,6 +83,9 @@ impl Egress {
         );
         pad(arena, padding);
         seal(sender, arena, start, payload - start, numbers.sequence);
+        if outgoing.block.transport_sequence_at != 0 {
+            sender.note(now_us, arena.len() - start);
+        }
     }
 
     /// A packet again: on the RTX stream (RFC 4588 §4), or as it was where there is none.
@@ -174,7 +177,7 @@ impl Egress {
         seal(sender, arena, start, header_len, sequence);
         if block.transport_sequence_at != 0 {
             let now_us = self.clock.us(now);
-            sender.note_sent(now_us, out.arena.len() - start, 0);
+            sender.note_single(now_us, out.arena.len() - start, 0);
         }
         slot.counters.retransmitted += 1;
         match out.transmits.last_mut().filter(|_| gap.is_some()) {
