@@ -71,10 +71,10 @@ class Generator:
     def take_played(self, peer: int) -> list[tuple[float, float, int, int, bool, bool]]:
         """What the peer could play since the last call; kept from the first call on.
 
-        Each frame once it and the one that it needs are whole, and each packet of sound: when, when it was
-        sent, both on the monotonic clock; the stream, in whose last three bits is its place among the
-        publisher's layers (0 is the lowest, 7 sound); the number in it; whether it is a keyframe; whether it
-        is video.
+        Each frame once it and the one that it needs are whole, and each packet of sound, by redundancy
+        perhaps twice: when, when it was sent, both on the monotonic clock; the stream, in whose last three
+        bits is its place among the publisher's layers (0 is the lowest, 7 sound); the number in it; whether
+        it is a keyframe; whether it is video.
         """
 
     def reset(self) -> None:

@@ -128,6 +128,8 @@ class Offer:
         yield f"a=fmtp:{OPUS} minptime=10;useinbandfec=1"
         for payload_type, name in _OTHER_AUDIO if self.is_full else ():
             yield f"a=rtpmap:{payload_type} {name}"
+            if name.startswith("red/"):
+                yield f"a=fmtp:{payload_type} {OPUS}/{OPUS}"
 
     def _streams(self, line: Line) -> Iterator[str]:
         if line.rids:

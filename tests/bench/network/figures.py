@@ -189,7 +189,9 @@ def sound_unplayable(sound: Sequence[Played], since_s: float, until_s: float) ->
     """Missing, or too late for a playout buffer that keeps what 95 % of the last two seconds needed, and 40 ms."""
     recent: deque[float] = deque(maxlen=100)
     punctual = []
-    for one in sorted(sound, key=lambda one: one.number):
+    # By redundancy a packet may come twice: the first counts.
+    first = {one.number: one for one in sorted(sound, key=lambda one: -one.at_s)}
+    for one in sorted(first.values(), key=lambda one: one.number):
         delay = one.at_s - one.sent_s
         if not recent or delay <= sorted(recent)[int(len(recent) * 0.95)] + 0.04:
             punctual.append(one)

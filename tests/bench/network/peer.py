@@ -59,7 +59,8 @@ def told(generator: Generator, peers: list[Peer]) -> list[dict]:
 
 async def run(options: argparse.Namespace) -> None:
     generator = Generator()
-    async with Driver(options.url, generator) as driver:
+    # As a browser offers: what a server does for redundant sound, it does for who can take it.
+    async with Driver(options.url, generator, offers_are_full=options.role == "watch") as driver:
         peers = await enter(driver, options)
         for peer in peers:
             generator.take_played(peer.number)

@@ -7,6 +7,7 @@
 mod decoding;
 mod feedback;
 mod frames;
+mod red;
 mod sequence;
 mod stream;
 
@@ -207,6 +208,10 @@ impl Receiver {
             self.next_report_at = context.now + REPORT_INTERVAL;
         }
         let mut played = Vec::new();
+        let payload = match header.payload_type {
+            red::PAYLOAD_TYPE => stream.take_redundant(&mut played, came_at, payload),
+            _ => payload,
+        };
         let has_keyframe =
             stream.take_payload(context.measures, &mut played, came_at, number, payload);
         if let Some(kept) = &mut self.played

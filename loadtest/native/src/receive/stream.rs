@@ -5,6 +5,7 @@ use sfu_proto::rtcp::ReportBlock;
 
 use super::decoding::{Decoding, Played};
 use super::frames::Frames;
+use super::red;
 use super::sequence::{Arrival, SequenceLog};
 use super::{StreamConfig, StreamCounts};
 use crate::context::Measures;
@@ -141,6 +142,20 @@ impl Stream {
             }
             MediaKind::Video => self.take_stamp(measures, played, came_at, number, &stamp),
         }
+    }
+
+    /// Notes the older packets that a redundant one repeats; the newest.
+    pub(super) fn take_redundant<'a>(
+        &self,
+        played: &mut Vec<Played>,
+        came_at: Nanos,
+        payload: &'a [u8],
+    ) -> &'a [u8] {
+        let mut blocks = red::blocks(payload);
+        let newest = blocks.pop().unwrap_or_default();
+        let older = blocks.into_iter().filter_map(Stamp::read);
+        played.extend(older.map(|stamp| sound(came_at, &stamp)));
+        newest
     }
 
     fn take_stamp(
