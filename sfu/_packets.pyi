@@ -25,6 +25,16 @@ ExtensionName = Literal[
     "dependency_descriptor",
     "video_layers_allocation",
 ]
+AdaptReason = Literal[
+    "your_downlink",
+    "senders_uplink",
+    "senders_camera",
+    "tile_is_small",
+    "no_higher_layer",
+    "moderators_cap",
+    "server_is_busy",
+]
+"""Why a picture is not better."""
 SrtpProfile = Literal["SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_SHA1_80"]
 
 @final
@@ -113,6 +123,8 @@ class Plane:
 
         With headroom it gets video frame by frame, else packet by packet as the publisher paced them.
         """
+    def set_cap(self, transport: int, cap_bps: int | None) -> None:
+        """What this subscriber is sent at most, whatever its way carries. No cap until said otherwise."""
     def set_extensions(self, transport: int, extensions: Sequence[tuple[int, ExtensionName]]) -> None: ...
     def set_keys(
         self,
@@ -137,6 +149,7 @@ class Plane:
         rids: Sequence[str] = (),
         announced: Sequence[tuple[int, int | None]] = (),
         room: int | None = None,
+        is_screen: bool = False,
     ) -> None:
         """``rids`` highest layer first; ``announced`` pairs of (SSRC, its RTX SSRC)."""
     def set_forwarding(self, source: int, forwarding: bool) -> None: ...
@@ -225,6 +238,18 @@ class SlotUndecodable:
     def codec(self) -> CodecName: ...
 
 @final
+class SlotAdapted:
+    """How the slot's picture was fitted to what its subscriber's way carries. It goes away by itself."""
+
+    __match_args__ = ("slot", "is_off", "reason")
+    @property
+    def slot(self) -> int: ...
+    @property
+    def is_off(self) -> bool: ...
+    @property
+    def reason(self) -> AdaptReason | None: ...
+
+@final
 class AudioPositionsChanged:
     __match_args__ = ("room", "positions")
     @property
@@ -266,6 +291,7 @@ Event = (
     | SourceLayersChanged
     | SlotSwitched
     | SlotUndecodable
+    | SlotAdapted
     | AudioPositionsChanged
     | DominantSpeakerChanged
     | SpeakingChanged
@@ -382,6 +408,14 @@ class SlotSnapshot:
     def source(self) -> int | None: ...
     @property
     def layer(self) -> int: ...
+    @property
+    def temporal(self) -> int:
+        """The highest temporal layer that is sent of it; 255: all."""
+    @property
+    def reason(self) -> AdaptReason | None: ...
+    @property
+    def is_off(self) -> bool:
+        """Of video: nothing is sent, for that reason."""
     @property
     def wanted(self) -> int | None: ...
     @property

@@ -3,11 +3,16 @@
 from sfu.join.half_open import Place
 from sfu.join.session import Session
 from sfu.log import get_logger
-from sfu.media.specs import LostReason
-from sfu.rooms.ports import SlotId, SourceId
+from sfu.media.specs import AdaptReason, LostReason
+from sfu.rooms.ports import Shortfall, SlotId, SourceId
 from sfu.sdp import CodecName
 
 log = get_logger(__name__)
+
+
+def _shortfall(reason: AdaptReason | None) -> Shortfall | None:
+    """Where it could not be better nothing is amiss: who wants to know asks the API."""
+    return None if reason == "tile_is_small" or reason == "no_higher_layer" else reason
 
 
 class TransportWatcher:
@@ -71,3 +76,8 @@ class SlotWatcher:
         log.info("undecodable", room=session.room.name, id=session.id, codec=codec)
         if session.kind == "participant":
             session.room.slot_undecodable(session.id, self.slot, SourceId(source))
+
+    def on_adapted(self, is_off: bool, reason: AdaptReason | None) -> None:
+        session = self._session
+        if session.kind == "participant":
+            session.room.slot_adapted(session.id, self.slot, off=is_off, reason=_shortfall(reason))

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-# Longer than a page is turned back and forth, shorter than a call's first minute of full encoders.
-HOLD_S = 5.0
+# Longer than a page is turned back and forth; with the way to the sender less than two seconds, after which
+# nobody pays for what nobody sees.
+HOLD_S = 1.5
 
 
 class Timer(Protocol):

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from sfu import _packets
 from sfu.log import get_logger
 from sfu.media.inventory import Inventory
-from sfu.media.specs import LostReason
+from sfu.media.specs import AdaptReason, LostReason
 from sfu.sdp import CodecName
 
 log = get_logger(__name__)
@@ -54,6 +54,7 @@ class Dispatcher:
             "SourceLayersChanged": self._layers,
             "SlotSwitched": self._switched,
             "SlotUndecodable": self._undecodable,
+            "SlotAdapted": self._adapted,
             "AudioPositionsChanged": self._positions,
             "DominantSpeakerChanged": self._dominant,
             "SpeakingChanged": self._speaking,
@@ -96,6 +97,12 @@ class Dispatcher:
         entry = self._inventory.slots.get(event.slot)
         if entry is not None and entry.listener is not None:
             tell(entry.listener.on_undecodable, event.source, event.codec)
+
+    def _adapted(self, event: _packets.SlotAdapted) -> None:
+        entry = self._inventory.slots.get(event.slot)
+        if entry is not None and entry.listener is not None:
+            reason: AdaptReason | None = event.reason
+            tell(entry.listener.on_adapted, event.is_off, reason)
 
     def _positions(self, event: _packets.AudioPositionsChanged) -> None:
         if listener := self._inventory.rooms.get(event.room):

@@ -159,6 +159,7 @@ class MediaPlane:
             rids=spec.rids,
             announced=spec.announced,
             room=spec.room,
+            is_screen=spec.is_screen,
         )
         self._inventory.hold_source(holder, SourceEntry(source, transport, spec, listener))
         self._showing.add_source(source, spec)

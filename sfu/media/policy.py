@@ -2,7 +2,8 @@
 
 The packet path takes the nearest layer that carries packets; here is only said which one would be right, and
 said again when the layers or their resolutions turn out different. Layers are indices into the source's rids,
-0 the highest. Knows no bandwidth: what a subscriber's network can take is decided in the packet path.
+0 the highest. Knows no bandwidth: what a subscriber's network can take is decided in the packet path
+(`docs/allocation.md`).
 """
 
 from collections import Counter

@@ -16,6 +16,16 @@ from sfu.sdp import CodecName, ExtensionName, MediaKind
 Setup = Literal["active", "passive", "actpass"]
 LocalSetup = Literal["active", "passive"]
 Extensions = Sequence[tuple[int, ExtensionName]]
+AdaptReason = Literal[
+    "your_downlink",
+    "senders_uplink",
+    "senders_camera",
+    "tile_is_small",
+    "no_higher_layer",
+    "moderators_cap",
+    "server_is_busy",
+]
+"""Why a picture is not better; as `sfu._packets.AdaptReason`."""
 LostReason = handshakes.LostReason | Literal["consent_expired", "never_connected", "worker_failed"]
 
 
@@ -128,6 +138,10 @@ class SlotListener(Protocol):
 
     def on_undecodable(self, source: int, codec: CodecName) -> None:
         """The subscriber has no payload type for what the source sends."""
+        ...
+
+    def on_adapted(self, is_off: bool, reason: AdaptReason | None) -> None:
+        """Whether the picture is off, and why it is not better; None: nothing to say any more."""
         ...
 
 

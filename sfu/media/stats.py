@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sfu._packets import LayerSnapshot, SlotSnapshot, Snapshot, SourceSnapshot, TransportSnapshot
 from sfu.clock import Clock
+from sfu.media.specs import AdaptReason
 
 KEEP_S = 1.0
 
@@ -91,6 +92,11 @@ class SlotReport:
     source: int | None
     wanted: int | None
     layer: int
+    temporal: int
+    """The highest temporal layer sent of it; 255: all."""
+    is_off: bool
+    reason: AdaptReason | None
+    """Why the picture is not better, or is off."""
     bitrate_bps: int
     packets: int
     retransmitted: int
@@ -150,6 +156,9 @@ def slot_report(mid: str, kind: str, slot: SlotSnapshot) -> SlotReport:
         source=slot.source,
         wanted=slot.wanted,
         layer=slot.layer,
+        temporal=slot.temporal,
+        is_off=slot.is_off,
+        reason=slot.reason,
         bitrate_bps=slot.bitrate_bps,
         packets=slot.packets,
         retransmitted=slot.retransmitted,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from sfu.rooms.permissions import Role
+from sfu.rooms.ports import Shortfall
 from sfu.rooms.track import TrackId, TrackSource
 
 if TYPE_CHECKING:
@@ -81,6 +82,10 @@ class SlotShown:
     mid: str
     track: TrackId | None
     undecodable: bool
+    off: bool = False
+    """Its picture is not sent, for `reason`."""
+    reason: Shortfall | None = None
+    """Why it is not better."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ Rooms decide *what* is shown to whom; media decides *how* (layer, keyframe, band
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sfu.ids import MediaRoomId as MediaRoomId
 from sfu.ids import SlotId as SlotId
 from sfu.ids import SourceId as SourceId
 from sfu.ids import TransportId as TransportId
+
+Shortfall = Literal["your_downlink", "senders_uplink", "senders_camera", "moderators_cap", "server_is_busy"]
+"""Why a picture is not better than it should be."""
 
 
 @dataclass(frozen=True, slots=True)

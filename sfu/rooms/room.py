@@ -19,7 +19,7 @@ from sfu.rooms.events import LeaveReason, RoomEvent
 from sfu.rooms.names import checked_person_name
 from sfu.rooms.participant import Participant, ParticipantKind
 from sfu.rooms.permissions import Role
-from sfu.rooms.ports import Media, MediaRoomId, SlotId, SourceId, TransportId
+from sfu.rooms.ports import Media, MediaRoomId, Shortfall, SlotId, SourceId, TransportId
 from sfu.rooms.publishing import Publishing
 from sfu.rooms.speakers import Speakers
 from sfu.rooms.stage import Stage
@@ -239,6 +239,12 @@ class Room:
         watcher, track = self._participants.get(participant_id), self._tracks.of_media(source)
         if watcher is not None and track is not None:
             self._watching.undecodable(watcher, slot, track)
+
+    def slot_adapted(self, participant_id: str, slot: SlotId, *, off: bool, reason: Shortfall | None) -> None:
+        """Media found why what the slot shows is not better, or not there, or that nothing is amiss."""
+        watcher = self._participants.get(participant_id)
+        if watcher is not None:
+            self._watching.adapted(watcher, slot, off=off, reason=reason)
 
     # -- moderation ------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ With more tiles than slots the most important win; the others wait. Pure: return
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sfu.rooms.ports import SlotId, TileSize
+from sfu.rooms.ports import Shortfall, SlotId, TileSize
 from sfu.rooms.track import Track, TrackId
 
 Resolve = Callable[[TrackId], Track | None]
@@ -32,6 +32,10 @@ class Slot:
     shown: Track | None = None
     size: TileSize | None = None
     undecodable: bool = False
+    off: bool = False
+    """Nothing is sent, for `reason`."""
+    reason: Shortfall | None = None
+    """Why the picture is not better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,14 @@ class Subscription:
         for slot in self._slots:
             if slot.id == slot_id and slot.shown is track and not slot.undecodable:
                 slot.undecodable = True
+                return slot
+        return None
+
+    def mark_adapted(self, slot_id: SlotId, *, off: bool, reason: Shortfall | None) -> Slot | None:
+        """None if that is known."""
+        for slot in self._slots:
+            if slot.id == slot_id and (slot.off, slot.reason) != (off, reason):
+                slot.off, slot.reason = off, reason
                 return slot
         return None
 

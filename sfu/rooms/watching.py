@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sfu.rooms.events import SlotsChanged, SlotShown
 from sfu.rooms.participant import Participant
-from sfu.rooms.ports import Media, SlotId
+from sfu.rooms.ports import Media, Shortfall, SlotId
 from sfu.rooms.speakers import Speakers
 from sfu.rooms.subscription import Change, Slot, View
 from sfu.rooms.track import Track, TrackId
@@ -58,7 +58,12 @@ class Watching:
     def undecodable(self, watcher: Participant, slot_id: SlotId, track: Track) -> None:
         slot = watcher.subscription.mark_undecodable(slot_id, track)
         if slot is not None:
-            self._emit(SlotsChanged(watcher.id, (_shown(slot),)))
+            self._emit(SlotsChanged(watcher.id, (shown(slot),)))
+
+    def adapted(self, watcher: Participant, slot_id: SlotId, *, off: bool, reason: Shortfall | None) -> None:
+        slot = watcher.subscription.mark_adapted(slot_id, off=off, reason=reason)
+        if slot is not None:
+            self._emit(SlotsChanged(watcher.id, (shown(slot),)))
 
     def _resolve(self, watcher: Participant) -> Callable[[TrackId], Track | None]:
         return lambda id_: self._tracks.watchable(id_, watcher.id)
@@ -76,12 +81,13 @@ class Watching:
             if change.slot.shown is not None:
                 change.slot.shown.watchers.add(watcher.id)
         if others:
-            self._emit(SlotsChanged(watcher.id, tuple(_shown(change.slot) for change in others)))
+            self._emit(SlotsChanged(watcher.id, tuple(shown(change.slot) for change in others)))
 
 
 def _present(ids: Iterable[str], participants: Mapping[str, Participant]) -> list[Participant]:
     return [participants[id_] for id_ in ids if id_ in participants]
 
 
-def _shown(slot: Slot) -> SlotShown:
-    return SlotShown(slot.mid, slot.shown.id if slot.shown else None, slot.undecodable)
+def shown(slot: Slot) -> SlotShown:
+    track = slot.shown.id if slot.shown else None
+    return SlotShown(slot.mid, track, slot.undecodable, slot.off, slot.reason)

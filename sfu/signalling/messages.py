@@ -32,6 +32,15 @@ ErrorCode = Literal[
 ]
 
 
+Shortfall = Literal[
+    "your_downlink",  # the way to this client does not carry more
+    "senders_uplink",  # what the sender sends gets lost on its way
+    "senders_camera",  # the sender's camera or processor gives no more
+    "moderators_cap",  # more is not allowed
+    "server_is_busy",
+]
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all messages."""
 
@@ -102,6 +111,10 @@ class SlotAssignment(Message, frozen=True):
     track: str | None = None
     undecodable: bool = False
     """This browser lacks the codec that the track is sent in."""
+    off: bool = False
+    """Nothing is sent, for `reason`: it comes back by itself."""
+    reason: Shortfall | None = None
+    """Why the picture is not better than it is; absent where nothing is amiss."""
 
 
 # -- client to server --------------------------------------------------------------------------

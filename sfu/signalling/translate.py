@@ -11,6 +11,7 @@ from sfu.rooms.events import RoomEvent
 from sfu.rooms.participant import Participant
 from sfu.rooms.room import Room
 from sfu.rooms.track import Track
+from sfu.rooms.watching import shown
 from sfu.signalling import messages
 
 
@@ -59,7 +60,7 @@ def ended(event: events.ParticipantLeft) -> messages.Ended | None:
 
 
 def slots(event: events.SlotsChanged) -> messages.Slots:
-    changed = [_assignment(slot.mid, slot.track, slot.undecodable) for slot in event.slots]
+    changed = [_assignment(slot) for slot in event.slots]
     return messages.Slots(seq=0, slots=changed)
 
 
@@ -84,10 +85,7 @@ def chat_message(message: ChatMessage) -> messages.ChatMessage:
 
 
 def video_slots(participant: Participant) -> list[messages.SlotAssignment]:
-    return [
-        _assignment(slot.mid, slot.shown.id if slot.shown else None, slot.undecodable)
-        for slot in participant.subscription.slots
-    ]
+    return [_assignment(shown(slot)) for slot in participant.subscription.slots]
 
 
 def joined(
@@ -148,5 +146,7 @@ def _track(track: Track) -> messages.Track:
     return messages.Track(id=track.id, source=track.source, live=track.live)
 
 
-def _assignment(mid: str, track: str | None, undecodable: bool) -> messages.SlotAssignment:
-    return messages.SlotAssignment(mid=mid, track=track, undecodable=undecodable)
+def _assignment(slot: events.SlotShown) -> messages.SlotAssignment:
+    return messages.SlotAssignment(
+        mid=slot.mid, track=slot.track, undecodable=slot.undecodable, off=slot.off, reason=slot.reason
+    )

@@ -1,13 +1,12 @@
 """A whole crowd in one room, all of whom publish: does it stand, and what does each change cost the others?
 
-    python -m tests.bench.crowd [--people 50 100 200] [--a-room 4] [--frames 1] [--sound-ms 120]
+    python -m tests.bench.crowd [--people 50 100 200] [--frames 1] [--sound-ms 120]
 
 Everybody sends sound and three layers, has nine video and eight audio slots, and eight speak. All of the control
 plane is there: every stream, slot, report and event. The media are thinned out, for the peers run on the machine that
 they measure: of a room of 200 as browsers send it, 64 000 packets a second come in and 134 000 go out, and receiving
 those takes more than sending them. Then people leave and join, and the floor is passed on, in steady company; what
 that costs is the server's CPU above what the room took before, and `each` is that for each of the others.
-`--a-room` parts the people into rooms of so many, who all see each other.
 """
 
 import argparse
@@ -50,23 +49,20 @@ class Crowd:
     driver: Driver
     rates: Rates
     people: list[Peer]
-    a_room: int
     joined: int = 0
 
-    async def join(self, at: int) -> Peer:
-        """Takes this place."""
+    async def join(self) -> Peer:
         index, self.joined = self.joined, self.joined + 1
         return await self.driver.join(
-            f"hall-{at // self.a_room}", f"Peer {index}",
-            camera=self.rates.camera, microphone=self.rates.microphone(index),
-            video=min(9, self.a_room - 1), audio=min(8, self.a_room - 1), tile=(320, 180), timed=index % 10 == 0,
+            "hall", f"Peer {index}", camera=self.rates.camera, microphone=self.rates.microphone(index),
+            video=9, audio=8, tile=(320, 180), timed=index % 10 == 0,
         )  # fmt: skip
 
     async def replace_one(self, step: int) -> None:
         """One of the silent leaves, and somebody else comes."""
         at = SPEAKING + step % (len(self.people) - SPEAKING)
         await self.driver.leave(self.people[at])
-        self.people[at] = await self.join(at)
+        self.people[at] = await self.join()
 
     async def pass_the_floor_on(self, step: int) -> None:
         for index, is_speaking in ((step, False), (step + SPEAKING, True)):
@@ -92,13 +88,13 @@ async def cost_ms(crowd: Crowd, change: Callable[[int], Awaitable[None]]) -> flo
     return ((process.cpu(pid) - before).total_s - quiet_s * elapsed) / CHANGES * 1000
 
 
-async def measure(count: int, a_room: int, rates: Rates, seconds: float) -> str:
+async def measure(count: int, rates: Rates, seconds: float) -> str:
     generator, loop = Generator(), asyncio.get_running_loop()
     try:
         async with running_server(*LIMITS) as server, Driver(server.url, generator) as driver:
-            crowd = Crowd(server, driver, rates, [], a_room)
+            crowd = Crowd(server, driver, rates, [])
             memory, began = process.resident(server.pid), loop.time()
-            crowd.people = await in_turns(count, crowd.join)
+            crowd.people = await in_turns(count, lambda _: crowd.join())
             got_media = await flowing_at_last(generator, crowd.people)
             joined_s = loop.time() - began
             await asyncio.sleep(1.0)
@@ -113,7 +109,7 @@ async def measure(count: int, a_room: int, rates: Rates, seconds: float) -> str:
             )
             for change in (crowd.replace_one, crowd.pass_the_floor_on):
                 cost = await cost_ms(crowd, change)
-                line += f" {cost:9.1f} {cost / a_room * 1000:7.0f}"
+                line += f" {cost:9.1f} {cost / count * 1000:7.0f}"
             await until(lambda: all_are_served(generator, crowd.people))
             end = generator.snapshot()
             return f"{line} {lost(end) - lost(start):6}{''.join(server.errors())}"
@@ -147,15 +143,13 @@ async def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--people", type=int, nargs="+", default=PEOPLE)
-    parser.add_argument("--a-room", type=int, help="so many; without it there is one")
     parser.add_argument("--frames", type=int, default=1, help="a second, of each layer")
     parser.add_argument("--sound-ms", type=int, default=120, help="of a packet; browsers have 20")
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     print(HEAD, flush=True)
     for count in options.people:
-        rates, a_room = Rates(options.frames, options.sound_ms), options.a_room or count
-        print(await measure(count, a_room, rates, options.seconds), flush=True)
+        print(await measure(count, Rates(options.frames, options.sound_ms), options.seconds), flush=True)
 
 
 if __name__ == "__main__":

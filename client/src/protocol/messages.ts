@@ -30,6 +30,13 @@ export type ErrorCode =
   | "session_expired"
   | "internal";
 
+export type Shortfall =
+  | "your_downlink"
+  | "senders_uplink"
+  | "senders_camera"
+  | "moderators_cap"
+  | "server_is_busy";
+
 /** One published track. The id is stable for (participant, source) while the session lives. */
 export interface Track {
   readonly id: string;
@@ -88,6 +95,10 @@ export interface SlotAssignment {
   readonly track?: string;
   /** This browser lacks the codec that the track is sent in. */
   readonly undecodable?: boolean;
+  /** Nothing is sent, for `reason`: it comes back by itself. */
+  readonly off?: boolean;
+  /** Why the picture is not better than it is; absent where nothing is amiss. */
+  readonly reason?: Shortfall;
 }
 
 /**

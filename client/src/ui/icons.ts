@@ -34,6 +34,7 @@ const SHAPES = {
   sound: svg`<path d="M4 9.500v5h3.500L12 18.500v-13L7.500 9.500ZM15.500 9a4.200 4.200 0 0 1 0 6M18 6.500a7.800 7.800 0 0 1 0 11"/>`,
   warning: svg`<path d="M12 4 2.800 19.500h18.400ZM12 10v4.500M12 17h.01"/>`,
   stop: svg`<rect x="6.500" y="6.500" width="11" height="11" rx="2" fill="currentColor"/>`,
+  signal: svg`<path d="M5 15v4.500M12 10v9.500"/><path d="M19 4.500v15" opacity=".3"/>`,
   plus: svg`<path d="M12 5v14M5 12h14"/>`,
 } satisfies Record<string, SVGTemplateResult>;
 

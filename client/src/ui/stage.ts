@@ -78,6 +78,8 @@ export class Stage extends PageElement {
       .isMuted=${isMuted && source === "camera"}
       .isPinned=${pinned === subject.key}
       .isUndecodable=${slot?.undecodable ?? false}
+      .isOff=${slot?.off ?? false}
+      .reason=${slot?.reason ?? null}
       .isSwitching=${slot !== undefined && switching.has(slot.mid)}
       .isReconnecting=${participant.reconnecting ?? false}
       @pin=${() => this.viewer.togglePin(subject.key)}

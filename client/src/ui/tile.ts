@@ -1,10 +1,19 @@
 /** One person or one screen: the picture, the name, the marks. */
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import type { Shortfall } from "../protocol/index.ts";
 import type { Place } from "../room/arrangement.ts";
 import { avatar } from "./avatar.ts";
 import { PageElement } from "./element.ts";
 import { FrameWatch, type Picture } from "./frame-watch.ts";
 import { icon } from "./icons.ts";
+
+const WHY = {
+  your_downlink: "whyYourDownlink",
+  senders_uplink: "whySendersUplink",
+  senders_camera: "whySendersCamera",
+  moderators_cap: "whyModeratorsCap",
+  server_is_busy: "whyServerIsBusy",
+} as const satisfies Record<Shortfall, string>;
 
 export class VideoTile extends PageElement {
   static override properties = {
@@ -18,6 +27,8 @@ export class VideoTile extends PageElement {
     isMuted: { type: Boolean },
     isPinned: { type: Boolean },
     isUndecodable: { type: Boolean },
+    isOff: { type: Boolean },
+    reason: { attribute: false },
     isReconnecting: { type: Boolean },
     isSwitching: { type: Boolean },
     picture: { state: true },
@@ -32,6 +43,10 @@ export class VideoTile extends PageElement {
   declare isMuted: boolean;
   declare isPinned: boolean;
   declare isUndecodable: boolean;
+  /** The server sends nothing, for the reason. */
+  declare isOff: boolean;
+  /** Why the picture is not better. */
+  declare reason: Shortfall | null;
   declare isReconnecting: boolean;
   /** What comes may still be somebody else's picture. */
   declare isSwitching: boolean;
@@ -47,6 +62,8 @@ export class VideoTile extends PageElement {
     this.isMuted = false;
     this.isPinned = false;
     this.isUndecodable = false;
+    this.isOff = false;
+    this.reason = null;
     this.isReconnecting = false;
     this.isSwitching = false;
   }
@@ -75,7 +92,8 @@ export class VideoTile extends PageElement {
   }
 
   protected override render(): TemplateResult {
-    const canShow = this.isLive && !this.isUndecodable && !this.isSwitching && this.stream !== null;
+    const canShow =
+      this.isLive && !this.isUndecodable && !this.isOff && !this.isSwitching && this.stream !== null;
     const hasPicture = canShow && this.picture !== "none";
     const label = this.#label();
     return html`
@@ -92,6 +110,7 @@ export class VideoTile extends PageElement {
       <div class="nameplate">
         ${this.source === "screen" ? icon("screen") : nothing}
         ${this.isMuted ? html`<span class="mark-muted" role="img" aria-label=${this.words.microphoneOff}>${icon("microphoneOff")}</span>` : nothing}
+        ${this.#quality()}
         ${this.isPinned ? html`<span role="img" aria-label=${this.words.pinned}>${icon("pin")}</span>` : nothing}
         <span class="nameplate-name">${label}</span>
         <span class="mark-speaking" aria-hidden="true"><i></i><i></i><i></i></span>
@@ -113,10 +132,19 @@ export class VideoTile extends PageElement {
       ? w.tileReconnecting
       : this.isLive && this.isUndecodable
         ? w.undecodable
-        : hasPicture && this.picture === "stuck" && this.source === "camera" && !this.isSelf
-          ? w.videoPaused
-          : null;
+        : this.isLive && this.isOff
+          ? w.videoOff(w[WHY[this.reason ?? "your_downlink"]])
+          : hasPicture && this.picture === "stuck" && this.source === "camera" && !this.isSelf
+            ? w.videoPaused
+            : null;
     return text === null ? nothing : html`<p class="tile-message">${text}</p>`;
+  }
+
+  /** A picture that could be better says why to whoever asks. */
+  #quality(): TemplateResult | typeof nothing {
+    if (this.reason === null || this.isOff || !this.isLive) return nothing;
+    const why = this.words.lowQuality(this.words[WHY[this.reason]]);
+    return html`<span class="mark-quality" role="img" aria-label=${why} title=${why}>${icon("signal")}</span>`;
   }
 
   #pinButton(label: string): TemplateResult | typeof nothing {

@@ -35,10 +35,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--camera", choices=CAMERAS, default="three")
     parser.add_argument(
-        "--peers",
-        choices=("peer", "browser"),
-        default="peer",
-        help="light ones, or Chromium at both ends, where util does not count",
+        "--peers", choices=("peer", "browser"), default="peer", help="light ones, or Chromium at both ends"
     )
     parser.add_argument("--keep", type=Path, help="a folder for the link's rows and the server's log")
     options = parser.parse_args()

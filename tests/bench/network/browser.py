@@ -48,9 +48,9 @@ SOUND = """(async () => {
 })()"""
 
 
-def layer(height: int, tallest: int) -> int:
-    """Of simulcast whose layers are half as tall each; what the top one has, depends on the machine."""
-    return 2 if height > tallest * 3 / 4 else 1 if height > tallest * 3 / 8 else 0
+def layer(height: int) -> int:
+    """Of simulcast at 720, 360 and 180 lines."""
+    return 2 if height > 360 else 1 if height > 180 else 0
 
 
 async def watched(page: ChromiumPage, ending: asyncio.Task[str]) -> dict:
@@ -59,11 +59,9 @@ async def watched(page: ChromiumPage, ending: asyncio.Task[str]) -> dict:
         sound.append([time.monotonic(), *(await page.evaluate(SOUND)).values()])
         await asyncio.wait({ending}, timeout=EVERY_S)
     to_monotonic_s = time.monotonic() - time.time()
-    shown = await page.evaluate("__shown")
-    tallest = max((height for _, height, _ in shown), default=0)
     played = [
-        [at / 1000 + to_monotonic_s, at / 1000 + to_monotonic_s, layer(height, tallest), number, False, True]
-        for at, height, number in shown
+        [at / 1000 + to_monotonic_s, at / 1000 + to_monotonic_s, layer(height), number, False, True]
+        for at, height, number in await page.evaluate("__shown")
     ]
     return {"played": played, "repaired": 0, "sound": sound}
 

@@ -247,6 +247,21 @@ def test_an_undecodable_slot_is_passed_on() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "told_reason"),
+    [("your_downlink", "your_downlink"), ("tile_is_small", None), ("no_higher_layer", None)],
+)
+def test_why_a_picture_is_not_better_is_passed_on_where_something_is_amiss(reason, told_reason) -> None:
+    setting = Setting()
+    ada = setting.joiner.join(setting.request())
+    _, _, listener = setting.media.slots[setting.media.slot("v0")[0]]
+    assert listener is not None
+    listener.on_adapted(True, reason)
+    changed = told(setting, events.SlotsChanged)[-1]
+    shown = events.SlotShown("v0", None, False, off=True, reason=told_reason)
+    assert changed == events.SlotsChanged(ada.session.id, (shown,))
+
+
 @pytest.mark.parametrize("step", ["open_transport", "add_source", "add_slot", "candidates"])
 @pytest.mark.parametrize("kind", ["participant", "whip", "whep"])
 def test_a_failure_leaves_nothing_behind(kind: str, step: str) -> None:

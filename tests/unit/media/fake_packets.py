@@ -52,6 +52,13 @@ class SlotUndecodable:
 
 
 @dataclass(frozen=True)
+class SlotAdapted:
+    slot: int
+    is_off: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
 class AudioPositionsChanged:
     room: int
     positions: tuple[int | None, ...]
@@ -112,6 +119,9 @@ def slot(number: int, **values) -> SimpleNamespace:
     more = {
         "source": None,
         "wanted": None,
+        "temporal": 255,
+        "is_off": False,
+        "reason": None,
         "bitrate_bps": 0,
         "fraction_lost": 0.0,
         "lost": 0,

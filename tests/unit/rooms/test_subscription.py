@@ -175,6 +175,24 @@ def test_undecodable_is_told_once_and_ends_with_the_track() -> None:
     assert not ada.subscription.slots[0].undecodable
 
 
+def test_why_a_picture_is_not_better_is_told_once_and_goes_away() -> None:
+    world = World()
+    ada = world.join(slots=1)
+    (a,) = _crowd(world, 1)
+    world.look(ada, a)
+    slot = ada.subscription.slots[0].id
+    world.scribe.clear()
+    world.room.slot_adapted(ada.id, slot, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, slot, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, SlotId(9000), off=True, reason="your_downlink")
+    world.room.slot_adapted("nobody", slot, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, slot, off=False, reason=None)
+    assert world.scribe.events == [
+        events.SlotsChanged(ada.id, (events.SlotShown("v0", a, False, off=True, reason="your_downlink"),)),
+        events.SlotsChanged(ada.id, (events.SlotShown("v0", a, False),)),
+    ]
+
+
 def test_join_and_leave_cost_those_who_do_not_watch_nothing() -> None:
     world = World()
     for index in range(20):

@@ -145,6 +145,7 @@ impl Call {
                     rtx_ssrc: None,
                 }],
                 room: None,
+                is_screen: false,
             },
         });
         let parameters = SlotParameters {

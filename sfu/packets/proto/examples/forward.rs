@@ -197,6 +197,7 @@ fn add_source() -> Command {
         rids: Vec::new(),
         announced: Vec::new(),
         room: None,
+        is_screen: false,
     };
     Command::AddSource {
         source: SourceId(0),

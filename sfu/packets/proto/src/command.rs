@@ -82,6 +82,8 @@ pub struct SourceParameters {
     pub announced: Vec<AnnouncedSsrc>,
     /// The room whose audio positions this source competes for (audio only).
     pub room: Option<RoomId>,
+    /// Text is read, not looked at: where not all fits it is sharp before it is smooth.
+    pub is_screen: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,6 +157,11 @@ pub enum Command {
     SetHeadroom {
         transport: TransportId,
         has_headroom: bool,
+    },
+    /// What a subscriber is sent at most, whatever its way carries. No cap until said otherwise.
+    SetCap {
+        transport: TransportId,
+        cap_bps: Option<u64>,
     },
     /// Sends BYE for its slots, then forgets the transport, its sources and its slots.
     RemoveTransport {

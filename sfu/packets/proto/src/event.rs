@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use crate::allocator::Reason;
 use crate::command::Codec;
 use crate::ids::{RoomId, SlotId, SourceId, TransportId};
 
@@ -55,6 +56,13 @@ pub enum Event {
         slot: SlotId,
         source: SourceId,
         codec: Codec,
+    },
+    /// How the slot's picture was fitted to what its subscriber's way carries: whether it is off,
+    /// and why it is not better. It goes away by itself.
+    SlotAdapted {
+        slot: SlotId,
+        is_off: bool,
+        reason: Option<Reason>,
     },
     /// Which source each audio position carries. Stable: a source keeps its position while it
     /// stays among the loudest.

@@ -28,6 +28,7 @@ enum Topic {
     Speaking(SourceId),
     Shown(SlotId),
     Undecodable(SlotId),
+    Adapted(SlotId),
     Positions(RoomId),
     Dominant(RoomId),
 }
@@ -79,6 +80,7 @@ fn topic(event: &Event) -> Option<Topic> {
         Event::SpeakingChanged { source, .. } => Some(Topic::Speaking(source)),
         Event::SlotSwitched { slot, .. } => Some(Topic::Shown(slot)),
         Event::SlotUndecodable { slot, .. } => Some(Topic::Undecodable(slot)),
+        Event::SlotAdapted { slot, .. } => Some(Topic::Adapted(slot)),
         Event::AudioPositionsChanged { room, .. } => Some(Topic::Positions(room)),
         Event::DominantSpeakerChanged { room, .. } => Some(Topic::Dominant(room)),
     }

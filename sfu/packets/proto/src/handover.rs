@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::allocator::TEMPORAL_LAYERS;
 use crate::command::{Codec, Command, MediaKind};
 use crate::ids::{RoomId, SourceId, TransportId};
 use crate::transmit::Path;
@@ -89,7 +90,11 @@ impl Handed {
     pub fn may_be_left_out(&self) -> bool {
         matches!(
             self.down,
-            Down::Burst(_) | Down::Control { .. } | Down::Reported { .. } | Down::LayerClock { .. }
+            Down::Burst(_)
+                | Down::Control { .. }
+                | Down::Reported { .. }
+                | Down::LayerClock { .. }
+                | Down::LayerRates(_)
         )
     }
 
@@ -98,6 +103,7 @@ impl Handed {
         matches!(
             self.down,
             Down::LayerClock { .. }
+                | Down::LayerRates(_)
                 | Down::Reported {
                     report: Report::Reception { .. }
                         | Report::Estimate { .. }
@@ -181,9 +187,47 @@ pub(crate) struct Packet {
     pub(crate) tl0_picture_index: Option<u8>,
     /// Of the dependency descriptor.
     pub(crate) frame_number: Option<u16>,
+    pub(crate) temporal: Temporal,
     /// Elements to forward, each as extension index, length, data.
     pub(crate) extensions: Range<u32>,
     pub(crate) payload: Range<u32>,
+}
+
+/// Where the frame of a packet stands among its stream's temporal layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Temporal {
+    /// 0 is the base; of streams without layers always.
+    pub(crate) layer: u8,
+    /// Who is sent this layer may be sent from this frame on...
+    pub(crate) opens_from: u8,
+    /// ... those up to this one.
+    pub(crate) opens_to: u8,
+}
+
+impl Temporal {
+    pub(crate) fn from_keyframe(layer: u8) -> Self {
+        Self {
+            layer,
+            opens_from: 0,
+            opens_to: u8::MAX,
+        }
+    }
+
+    /// It opens nothing.
+    pub(crate) fn within(layer: u8) -> Self {
+        Self {
+            layer,
+            opens_from: u8::MAX,
+            opens_to: 0,
+        }
+    }
+}
+
+impl Default for Temporal {
+    /// Of a stream without layers.
+    fn default() -> Self {
+        Self::from_keyframe(0)
+    }
 }
 
 /// The packets of one receive burst in plaintext, held once for all subscribers; it lives
@@ -329,6 +373,20 @@ pub(crate) struct LayerDescription {
     pub(crate) clock_rate: u32,
 }
 
+/// What a layer costs, as it was measured where its packets come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LayerRate {
+    pub(crate) layer: LayerKey,
+    /// Bits a second of its temporal layers up to and with this one.
+    pub(crate) upto_bps: [u64; TEMPORAL_LAYERS],
+    /// The highest temporal layer there is.
+    pub(crate) top_temporal: u8,
+    /// Much of it is lost on its way from the publisher.
+    pub(crate) is_lossy: bool,
+    /// Of a voice: 0 is silence, 127 the overload point.
+    pub(crate) loudness: u8,
+}
+
 /// What a subscriber reports about one of its slots.
 #[derive(Clone, Debug)]
 pub(crate) enum Report {
@@ -367,6 +425,7 @@ pub(crate) enum Down {
         timestamp: u32,
         sampled_us: i64,
     },
+    LayerRates(Vec<LayerRate>),
     Positions {
         room: RoomId,
         positions: Vec<Option<SourceId>>,

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod allocator;
 pub mod bwe;
 mod clock;
 pub mod codecs;

@@ -91,7 +91,8 @@ impl Placement {
             Command::AddTransport { transport, .. } => self.place(*transport),
             Command::SetKeys { transport, .. }
             | Command::SetExtensions { transport, .. }
-            | Command::SetHeadroom { transport, .. } => self.of_transport(*transport),
+            | Command::SetHeadroom { transport, .. }
+            | Command::SetCap { transport, .. } => self.of_transport(*transport),
             Command::RemoveTransport { transport } => self.remove_transport(*transport),
             Command::AddSlot { slot, parameters } => {
                 self.add_slot(*slot, parameters.transport, parameters.kind)
@@ -293,6 +294,7 @@ mod tests {
             rids: vec!["f".to_owned(), "q".to_owned()],
             announced: Vec::new(),
             room: None,
+            is_screen: false,
         };
         let source = SourceId(source);
         follow(placement, Command::AddSource { source, parameters });

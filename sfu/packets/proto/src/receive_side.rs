@@ -296,6 +296,7 @@ impl ReceiveSide {
             Command::AddRoom { room, positions } => self.ingress.add_room(*room, *positions),
             Command::RemoveRoom { room } => self.ingress.remove_room(*room),
             Command::SetHeadroom { .. }
+            | Command::SetCap { .. }
             | Command::AddSlot { .. }
             | Command::SetStage { .. }
             | Command::Show { .. }

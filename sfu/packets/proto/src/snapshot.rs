@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 
 use rustc_hash::FxHashMap;
 
+use crate::allocator::Reason;
 use crate::command::Codec;
 use crate::drop::DropReason;
 use crate::ids::{SlotId, SourceId, TransportId};
@@ -119,6 +120,11 @@ pub struct SlotSnapshot {
     /// What is being sent now.
     pub source: Option<SourceId>,
     pub layer: u8,
+    /// The highest temporal layer that is sent of it; 255: all.
+    pub temporal: u8,
+    /// Why the picture is not better, and whether it is off for that.
+    pub reason: Option<Reason>,
+    pub is_off: bool,
     /// What the slot waits for.
     pub wanted: Option<SourceId>,
     pub packets: u64,

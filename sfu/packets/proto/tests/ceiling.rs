@@ -41,6 +41,7 @@ fn add_video(world: &mut World, peer: &Peer, id: u64, transport_cc: bool) -> Cam
             rids: Vec::new(),
             announced: Vec::new(),
             room: None,
+            is_screen: false,
         },
     });
     Camera::new(peer, 1000 + id as u32, None, &mid)

@@ -205,6 +205,7 @@ fn mid_and_rid_need_to_stand_on_the_first_packets_only() {
             rids: vec!["f".to_owned(), "h".to_owned()],
             announced: Vec::new(),
             room: None,
+            is_screen: false,
         },
     });
     world.show(1, 2);

@@ -277,6 +277,7 @@ fn remb_lets_a_publisher_without_transport_feedback_send_its_full_layers() {
             rids: Vec::new(),
             announced: Vec::new(),
             room: None,
+            is_screen: false,
         },
     });
     let mut camera = Camera::new(&publisher, 1111, None, "v1");

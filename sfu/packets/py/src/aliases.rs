@@ -4,13 +4,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyTuple, PyType};
 
 use crate::events;
-use crate::names::{CODECS, EXTENSIONS, MEDIA_KINDS, SRTP_PROFILES};
+use crate::names::{CODECS, EXTENSIONS, MEDIA_KINDS, REASONS, SRTP_PROFILES};
 
 pub(crate) fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("MediaKind", literal(module.py(), &MEDIA_KINDS)?)?;
     module.add("CodecName", literal(module.py(), &CODECS)?)?;
     module.add("ExtensionName", literal(module.py(), &EXTENSIONS)?)?;
     module.add("SrtpProfile", literal(module.py(), &SRTP_PROFILES)?)?;
+    module.add("AdaptReason", literal(module.py(), &REASONS)?)?;
     module.add("Event", union(events::types(module.py()))?)?;
     // The stub has none: what it names is what there is.
     module.delattr("__all__")

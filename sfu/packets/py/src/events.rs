@@ -5,7 +5,7 @@ use pyo3::types::{PyBytes, PyTuple, PyType};
 use sfu_proto::event::{Event, LostReason};
 
 use crate::arguments::host_and_port;
-use crate::names::codec_name;
+use crate::names::{codec_name, reason_name};
 
 /// Declares each class with its fields, its `__match_args__` and a `repr`.
 macro_rules! events {
@@ -44,6 +44,7 @@ events! {
     SourceLayersChanged { source: u64, codec: &'static str, layers: Py<PyTuple> }
     SlotSwitched { slot: u64, source: Option<u64> }
     SlotUndecodable { slot: u64, source: u64, codec: &'static str }
+    SlotAdapted { slot: u64, is_off: bool, reason: Option<&'static str> }
     AudioPositionsChanged { room: u64, positions: Py<PyTuple> }
     DominantSpeakerChanged { room: u64, source: Option<u64> }
     SpeakingChanged { source: u64, speaking: bool }
@@ -124,6 +125,18 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
                 slot: slot.0,
                 source: source.0,
                 codec: codec_name(codec),
+            },
+        ),
+        Event::SlotAdapted {
+            slot,
+            is_off,
+            reason,
+        } => made(
+            py,
+            SlotAdapted {
+                slot: slot.0,
+                is_off,
+                reason: reason.map(reason_name),
             },
         ),
         Event::AudioPositionsChanged { room, positions } => {

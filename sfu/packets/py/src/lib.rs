@@ -22,9 +22,9 @@ mod _packets {
     use crate::arguments::CodecParameters;
     #[pymodule_export]
     use crate::events::{
-        AudioPositionsChanged, DominantSpeakerChanged, DtlsReceived, SlotSwitched, SlotUndecodable,
-        SourceLayersChanged, SpeakingChanged, TransportConnected, TransportLost, TransportMoved,
-        WorkerFailed,
+        AudioPositionsChanged, DominantSpeakerChanged, DtlsReceived, SlotAdapted, SlotSwitched,
+        SlotUndecodable, SourceLayersChanged, SpeakingChanged, TransportConnected, TransportLost,
+        TransportMoved, WorkerFailed,
     };
     #[pymodule_export]
     use crate::plane::Plane;

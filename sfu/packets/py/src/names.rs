@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use sfu_proto::allocator::Reason;
 use sfu_proto::command::{Codec, Extension, MediaKind, SrtpProfile};
 
 pub(crate) const MEDIA_KINDS: [(&str, MediaKind); 2] =
@@ -42,6 +43,16 @@ pub(crate) const SRTP_PROFILES: [(&str, SrtpProfile); 2] = [
     ("SRTP_AES128_CM_SHA1_80", SrtpProfile::Aes128CmHmacSha1_80),
 ];
 
+pub(crate) const REASONS: [(&str, Reason); 7] = [
+    ("your_downlink", Reason::YourDownlink),
+    ("senders_uplink", Reason::SendersUplink),
+    ("senders_camera", Reason::SendersCamera),
+    ("tile_is_small", Reason::TileIsSmall),
+    ("no_higher_layer", Reason::NoHigherLayer),
+    ("moderators_cap", Reason::ModeratorsCap),
+    ("server_is_busy", Reason::ServerIsBusy),
+];
+
 /// What `name` stands for; `what` says what it should have been.
 pub(crate) fn named<T: Copy>(names: &[(&str, T)], name: &str, what: &str) -> PyResult<T> {
     names
@@ -55,6 +66,13 @@ pub(crate) fn codec_name(codec: Codec) -> &'static str {
         .iter()
         .find_map(|&(name, known)| (known == codec).then_some(name))
         .expect("every codec has a name")
+}
+
+pub(crate) fn reason_name(reason: Reason) -> &'static str {
+    REASONS
+        .iter()
+        .find_map(|&(name, known)| (known == reason).then_some(name))
+        .expect("every reason has a name")
 }
 
 #[cfg(test)]

@@ -161,6 +161,22 @@ impl Plane {
         self.command(py, command)
     }
 
+    #[pyo3(signature = (transport, cap_bps))]
+    fn set_cap(
+        &self,
+        py: Python<'_>,
+        transport: Number<u64>,
+        cap_bps: Option<Number<u64>>,
+    ) -> PyResult<()> {
+        self.command(
+            py,
+            Command::SetCap {
+                transport: TransportId(transport.0),
+                cap_bps: cap_bps.map(|cap| cap.0),
+            },
+        )
+    }
+
     fn set_headroom(
         &self,
         py: Python<'_>,
@@ -236,10 +252,11 @@ impl Plane {
 
     #[pyo3(signature = (
         source, *, transport, mid, kind, codecs, rids=Vec::new(), announced=Vec::new(), room=None,
+        is_screen=false,
     ))]
     #[pyo3(
         text_signature = "($self, source, *, transport, mid, kind, codecs, rids=(), announced=(), \
-        room=None)"
+        room=None, is_screen=False)"
     )]
     fn add_source(
         &self,
@@ -252,6 +269,7 @@ impl Plane {
         rids: Vec<String>,
         announced: Vec<Announced>,
         room: Option<Number<u64>>,
+        is_screen: bool,
     ) -> PyResult<()> {
         let parameters = SourceParameters {
             transport: TransportId(transport.0),
@@ -261,6 +279,7 @@ impl Plane {
             rids: arguments::rids(rids)?,
             announced: arguments::announced(&announced),
             room: room.map(|room| RoomId(room.0)),
+            is_screen,
         };
         self.command(
             py,

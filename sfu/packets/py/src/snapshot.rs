@@ -8,7 +8,7 @@ use sfu_io::PlaneSnapshot;
 use sfu_proto::snapshot;
 
 use crate::arguments::host_and_port;
-use crate::names::codec_name;
+use crate::names::{codec_name, reason_name};
 
 #[pyclass(module = "sfu._packets", frozen, get_all)]
 pub(crate) struct Snapshot {
@@ -73,6 +73,9 @@ pub(crate) struct SlotSnapshot {
     slot: u64,
     source: Option<u64>,
     layer: u8,
+    temporal: u8,
+    reason: Option<&'static str>,
+    is_off: bool,
     wanted: Option<u64>,
     packets: u64,
     bytes: u64,
@@ -179,6 +182,9 @@ fn slot_to_python(from: snapshot::SlotSnapshot) -> SlotSnapshot {
         slot: from.slot.0,
         source: from.source.map(|source| source.0),
         layer: from.layer,
+        temporal: from.temporal,
+        reason: from.reason.map(reason_name),
+        is_off: from.is_off,
         wanted: from.wanted.map(|source| source.0),
         packets: from.packets,
         bytes: from.bytes,

@@ -23,6 +23,8 @@ const TCP_LOSS: f64 = 0.05;
 pub(super) struct Guard {
     heard_us: Option<i64>,
     sent: u64,
+    /// Something was sent since the last answer.
+    awaits: bool,
     received: u64,
     /// While silent, and until it is made up for.
     before_bps: Option<f64>,
@@ -35,6 +37,7 @@ impl Guard {
     pub(super) fn sent(&mut self, now_us: i64, packets: u64) {
         self.heard_us.get_or_insert(now_us);
         self.sent += packets;
+        self.awaits = true;
     }
 
     pub(super) fn is_silent(&self) -> bool {
@@ -44,7 +47,7 @@ impl Guard {
     /// When to look again.
     pub(super) fn next_us(&self) -> Option<i64> {
         let since = self.heard_us?.max(self.halved_us);
-        (self.sent >= FEWEST).then_some(since + SILENCE_US)
+        (self.awaits && self.sent >= FEWEST).then_some(since + SILENCE_US)
     }
 
     /// The new target, where nothing was heard for too long.
@@ -61,6 +64,7 @@ impl Guard {
     pub(super) fn heard(&mut self, now_us: i64, received: u64, target: f64) -> Option<f64> {
         let passed_us = self.heard_us.map_or(0, |before| now_us - before);
         self.heard_us = Some(now_us);
+        self.awaits = false;
         let Some(before) = self.before_bps else {
             self.sent = 0;
             return None;

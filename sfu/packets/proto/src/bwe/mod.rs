@@ -290,9 +290,11 @@ impl Estimator {
 
     /// Padding to send now, if any.
     pub fn next_probe(&mut self, now_us: i64) -> Option<ProbeCluster> {
-        let is_clear = self.delay.usage() == Usage::Normal
-            && !self.guard.is_silent()
-            && self.counters.received > 0;
+        if self.guard.is_silent() {
+            // Where nothing else is sent any more, nothing else would ever be heard.
+            return self.probes.knock(now_us, self.target());
+        }
+        let is_clear = self.delay.usage() == Usage::Normal && self.counters.received > 0;
         if !is_clear {
             return None;
         }
@@ -302,7 +304,11 @@ impl Estimator {
 
     /// When [`Self::handle_timeout`] wants to be called at the latest.
     pub fn poll_timeout(&self) -> Option<i64> {
-        self.guard.next_us()
+        let knock_us = self.guard.is_silent().then(|| self.probes.next_us());
+        match (self.guard.next_us(), knock_us) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     pub fn handle_timeout(&mut self, now_us: i64) {

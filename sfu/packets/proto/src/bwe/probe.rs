@@ -24,6 +24,8 @@ const ARRIVED: f64 = 0.8;
 /// How often more is tried for. The goal is the top layer within 5 s of a step up, of which the
 /// allocator and the keyframe take one.
 const INTERVAL_US: i64 = 2_500_000;
+/// Where nobody answers: 6 kbit/s.
+const KNOCK_US: i64 = 500_000;
 /// Where what a probe promised was not so (traffic beside, a shaper that lets bursts through),
 /// the same promise is not believed for a while, longer each time.
 const DISBELIEF_US: (i64, i64) = (5_000_000, 40_000_000);
@@ -114,6 +116,19 @@ impl Probes {
         self.next_us = now_us + INTERVAL_US;
         // A little above what is wanted, or the result would always fall short of it.
         Some(self.begin(now_us, goal.min(wanted * 1.2)))
+    }
+
+    pub(super) fn next_us(&self) -> i64 {
+        self.next_us
+    }
+
+    /// A few small packets into the silence.
+    pub(super) fn knock(&mut self, now_us: i64, target: f64) -> Option<ProbeCluster> {
+        if now_us < self.next_us {
+            return None;
+        }
+        self.next_us = now_us + KNOCK_US;
+        Some(self.begin(now_us, target))
     }
 
     fn begin(&mut self, now_us: i64, goal_bps: f64) -> ProbeCluster {

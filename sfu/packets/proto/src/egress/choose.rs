@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Egress;
+use super::slot::Limit;
 use crate::event::Event;
 use crate::handover::{LayerKey, Packet, Up};
 use crate::ids::SourceId;
@@ -22,11 +23,20 @@ impl Egress {
             self.tell_switched(index, None);
             return;
         };
+        let layer = match slot.limit {
+            Limit::None => layer,
+            Limit::Layer(most, _) => layer.max(most),
+            Limit::Nothing => {
+                self.set_wanted(index, None);
+                return self.set_current(index, None);
+            }
+        };
         let target = self
             .sources
             .get(&source)
             .and_then(|source| source.nearest(layer));
         let target = target.filter(|_| self.senders[slot.sender].is_ready());
+        self.refresh_temporal(index);
         match target {
             None => self.set_wanted(index, None),
             Some(layer) if self.slots[index].current == Some(layer) => self.set_wanted(index, None),
@@ -44,6 +54,7 @@ impl Egress {
         };
         for slot in shown.slots.as_slice().to_vec() {
             self.choose(slot);
+            self.adapt_soon(self.slots[slot].sender);
         }
     }
 
@@ -96,6 +107,7 @@ impl Egress {
             return;
         }
         self.slots[index].told_undecodable = None;
+        self.slots[index].memory.begin_anew();
         if let Some(source) = previous.and_then(|id| self.sources.get_mut(&id)) {
             source.slots.remove(index);
         }
@@ -212,6 +224,7 @@ impl Egress {
         }
         self.set_current(index, Some(packet.layer));
         self.set_stopgap(index, None);
+        self.refresh_temporal(index);
         self.tell_switched(index, Some(source));
         self.report_partner(sender, source);
         self.wake(sender, now + REPORT_AFTER_SWITCH);

@@ -25,9 +25,11 @@ impl Egress {
                 transport,
                 has_headroom,
             } => self.set_headroom(transport, has_headroom),
+            Command::SetCap { transport, cap_bps } => self.set_cap(transport, cap_bps),
             Command::RemoveTransport { transport } => self.remove_transport(transport),
             Command::AddSource { source, parameters } => {
-                self.add_source(source, parameters.transport);
+                let layers = parameters.rids.len().clamp(1, 255) as u8;
+                self.add_source(source, parameters.transport, layers, parameters.is_screen);
             }
             Command::RemoveSource { source } => self.remove_source(source),
             Command::AddSlot { slot, parameters } => self.add_slot(slot, parameters),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::cache::Cache;
 use super::members::Members;
-use crate::handover::{Burst, ClockPoint, Group, LayerDescription, LayerKey};
+use crate::handover::{Burst, ClockPoint, Group, LayerDescription, LayerKey, LayerRate};
 use crate::ids::TransportId;
 
 pub(crate) struct Feed {
@@ -19,6 +19,8 @@ pub(crate) struct Feed {
     /// From sender reports; from arrivals until one came.
     pub(crate) clock: Option<ClockPoint>,
     pub(crate) arrival: Option<ClockPoint>,
+    /// What it costs, once that was measured.
+    pub(crate) rate: Option<LayerRate>,
 }
 
 impl Feed {
@@ -31,6 +33,7 @@ impl Feed {
             keyframe: None,
             clock: None,
             arrival: None,
+            rate: None,
         }
     }
 
@@ -71,6 +74,9 @@ impl Feed {
 /// A source as slots choose from it.
 pub(crate) struct ShownSource {
     pub(crate) transport: TransportId,
+    /// That it could have.
+    pub(crate) layers: u8,
+    pub(crate) is_screen: bool,
     /// Active layers by index, the highest first.
     pub(crate) active: Vec<(u8, LayerKey)>,
     /// Slots told to show it.
@@ -108,6 +114,8 @@ mod tests {
         let active = vec![(0, LayerKey(10)), (2, LayerKey(12))];
         let mut source = ShownSource {
             transport: TransportId(1),
+            layers: 3,
+            is_screen: false,
             active,
             slots: Members::default(),
         };

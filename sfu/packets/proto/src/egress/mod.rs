@@ -3,9 +3,10 @@
 //!
 //! In come [`Down`] values and commands about slots; out go datagrams into an arena, [`Up`]
 //! values and events. It knows no publisher's transport and no socket. Split by what
-//! happens: [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
+//! happens: [`adapt`] what a subscriber's way carries of it, [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
 //! packet's bytes, [`reports`] RTCP to and from subscribers.
 
+mod adapt;
 mod bandwidth;
 mod blocks;
 mod cache;
@@ -22,6 +23,7 @@ mod run;
 mod sender;
 mod shed;
 mod slot;
+mod thinned;
 mod transports;
 mod view;
 mod walk;
@@ -33,6 +35,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
+use self::adapt::Adapting;
 use self::feed::{Feed, ShownSource};
 use self::followers::Followers;
 use self::members::Members;
@@ -64,6 +67,7 @@ pub(crate) struct Egress {
     sources: FxHashMap<SourceId, ShownSource>,
     feeds: FxHashMap<LayerKey, Feed>,
     rooms: FxHashMap<RoomId, Followers>,
+    adapting: Adapting,
     walk: Walk,
     /// Senders.
     timers: Timers<usize>,
@@ -88,6 +92,7 @@ impl Egress {
             sources: FxHashMap::default(),
             feeds: FxHashMap::default(),
             rooms: FxHashMap::default(),
+            adapting: Adapting::default(),
             walk: Walk::default(),
             timers: Timers::default(),
             up: Vec::new(),
@@ -99,9 +104,17 @@ impl Egress {
 
     // -- commands: sources and slots ----------------------------------------------------------
 
-    pub(crate) fn add_source(&mut self, id: SourceId, transport: TransportId) {
+    pub(crate) fn add_source(
+        &mut self,
+        id: SourceId,
+        transport: TransportId,
+        layers: u8,
+        is_screen: bool,
+    ) {
         self.sources.entry(id).or_insert_with(|| ShownSource {
             transport,
+            layers,
+            is_screen,
             active: Vec::new(),
             slots: Members::default(),
         });
@@ -162,11 +175,18 @@ impl Egress {
         }
         self.set_shown(index, source.map(|source| (source, layer)));
         self.choose(index);
+        self.adapt_soon(self.slots[index].sender);
     }
 
     pub(crate) fn set_stage(&mut self, id: SlotId, is_stage: bool) {
-        if let Some(&index) = self.by_slot.get(&id) {
-            self.slots[index].is_stage = is_stage;
+        let Some(&index) = self.by_slot.get(&id) else {
+            return;
+        };
+        let slot = &mut self.slots[index];
+        if std::mem::replace(&mut slot.is_stage, is_stage) != is_stage {
+            let sender = slot.sender;
+            self.forget_patience(sender);
+            self.adapt_soon(sender);
         }
     }
 
@@ -182,6 +202,11 @@ impl Egress {
     // -- what ingress hands down --------------------------------------------------------------
 
     pub(crate) fn handle_down(&mut self, now: Instant, down: Down) {
+        self.take_down(now, down);
+        self.adapt_waiting(now);
+    }
+
+    fn take_down(&mut self, now: Instant, down: Down) {
         match down {
             Down::Burst(burst) => self.take_burst(now, burst),
             Down::LayerStarted(description) => {
@@ -209,6 +234,7 @@ impl Egress {
                     });
                 }
             }
+            Down::LayerRates(rates) => self.take_rates(rates),
             Down::Positions { room, positions } => self.take_positions(room, positions),
             Down::Control { transport, rtcp } => {
                 if !self.walk.push(Control::Rtcp { transport, rtcp }) {
@@ -301,6 +327,7 @@ impl Egress {
                 sender.timer = None;
                 self.report(now, index);
                 self.tend(now, index);
+                self.adapt_to_estimate(now, index);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::run::Piece;
 use super::walk::Outgoing;
 use super::write::{HeaderFields, pad, seal, stamp};
 use crate::drop::DropReason;
-use crate::handover::{Burst, LayerKey, Packet};
+use crate::handover::{Burst, LayerKey, Packet, Temporal};
 use crate::limits::RUN_SEGMENTS;
 use crate::rtp::FIXED_HEADER;
 use crate::srtp::SrtpSender;
@@ -58,6 +58,7 @@ impl Egress {
             slot: padding.slot,
             codec: segment.codec,
             packet: 0,
+            is_empty: false,
             numbers: Numbers {
                 sequence: 0,
                 timestamp: timestamp.wrapping_add(segment.timestamp),
@@ -133,6 +134,7 @@ fn empty_packet() -> Packet {
         picture_id: None,
         tl0_picture_index: None,
         frame_number: None,
+        temporal: Temporal::default(),
         extensions: 0..0,
         payload: 0..0,
     }

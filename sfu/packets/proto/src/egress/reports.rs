@@ -44,6 +44,7 @@ impl Egress {
         }
         self.push_rtcp(sender, &mut rtcp);
         if is_regular {
+            self.adapt(now, sender);
             self.senders[sender].next_report = has_any.then(|| now + REPORT_INTERVAL);
         }
         if let Some(next) = self.senders[sender].next_report {
@@ -141,6 +142,7 @@ impl Egress {
                 self.senders[sender].remb_bps = Some(bitrate_bps);
             }
         }
+        self.adapt_to_estimate(now, sender);
     }
 
     /// `arrived`: it may have waited on its way between the workers.
@@ -231,11 +233,16 @@ impl Egress {
     fn find_sent(&self, index: usize, sequence: i64) -> Option<Retransmission> {
         let (segment, number) = self.slots[index].rewrite.trace(sequence)?;
         let (burst, packet) = self.feeds.get(&segment.layer)?.cache.get(number)?;
+        // What stands there may be a filled hole, whose packet was left out.
+        let temporal = burst.packets[packet as usize].temporal.layer;
+        if temporal > self.slots[index].temporal.highest() {
+            return None;
+        }
         Some(Retransmission {
             slot: index,
             id: self.slots[index].id,
             codec: segment.codec,
-            numbers: segment.apply(&burst.packets[packet as usize]),
+            numbers: segment.apply(&burst.packets[packet as usize])?,
             burst: std::sync::Arc::clone(burst),
             packet,
         })

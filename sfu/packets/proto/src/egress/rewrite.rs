@@ -3,10 +3,12 @@
 //!
 //! A switch opens a segment with constant offsets. Packets of the current layer, late ones
 //! too, move by its offsets; the last few segments stay known so that a NACK still finds
-//! what was sent before a switch.
+//! what was sent before a switch. Where temporal layers are left out the offsets grow with each
+//! packet left out: see [`super::thinned`].
 
 use std::collections::VecDeque;
 
+use super::thinned::Thinned;
 use crate::command::MediaKind;
 use crate::handover::{LayerKey, Packet};
 
@@ -19,13 +21,14 @@ const AUDIO_GRID_US: i64 = 20_000;
 /// Two frames must never share a timestamp.
 const VIDEO_STEP_US: i64 = 1_000;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment {
     pub(crate) layer: LayerKey,
     /// Index into the slot's codecs.
     pub(crate) codec: usize,
     /// First number of the layer that belongs here; what is before came too late.
     first: i64,
+    thinned: Option<Box<Thinned>>,
     first_out: i64,
     sequence: i64,
     pub(crate) timestamp: u32,
@@ -93,6 +96,7 @@ impl Rewrite {
             layer: packet.layer,
             codec,
             first: packet.sequence,
+            thinned: None,
             first_out: next,
             sequence: next - packet.sequence,
             timestamp: timestamp.wrapping_sub(packet.timestamp),
@@ -122,11 +126,14 @@ impl Rewrite {
 
     /// Numbers a packet of the current layer; `None`: it is from before the switch.
     pub(crate) fn route(&mut self, packet: &Packet, now_us: i64) -> Option<Numbers> {
-        let segment = self.segments.back()?;
+        let segment = self.segments.back_mut()?;
         if packet.sequence < segment.first {
             return None;
         }
-        let numbers = segment.apply(packet);
+        if let Some(thinned) = &mut segment.thinned {
+            thinned.sent(packet.sequence);
+        }
+        let numbers = segment.apply(packet)?;
         if numbers.sequence > self.highest {
             self.highest = numbers.sequence;
             if numbers.timestamp != self.timestamp {
@@ -138,6 +145,27 @@ impl Rewrite {
             self.frame_number = numbers.frame_number.unwrap_or(self.frame_number);
         }
         Some(numbers)
+    }
+
+    /// Leaves a packet out, so that it costs no number. Where it comes too late for that, its
+    /// number must be filled with an empty packet: it was left open.
+    pub(crate) fn leave_out(&mut self, packet: &Packet, numbers_pictures: bool) -> Option<Numbers> {
+        let segment = self.segments.back_mut()?;
+        if packet.sequence < segment.first {
+            return None;
+        }
+        let highest = self.highest - segment.sequence;
+        let thinned = segment
+            .thinned
+            .get_or_insert_with(|| Box::new(Thinned::after(highest)));
+        if packet.sequence <= thinned.last() {
+            let numbers = segment.apply(packet)?;
+            self.highest = self.highest.max(numbers.sequence);
+            return Some(numbers);
+        }
+        let picture = packet.picture_id.filter(|_| numbers_pictures);
+        thinned.remove(packet.sequence, picture);
+        None
     }
 
     pub(crate) fn highest(&self) -> i64 {
@@ -158,7 +186,12 @@ impl Rewrite {
             .iter()
             .rev()
             .find(|segment| segment.first_out <= sequence)?;
-        Some((segment, sequence - segment.sequence))
+        let closed = sequence - segment.sequence;
+        let number = match &segment.thinned {
+            Some(thinned) => thinned.original(closed)?,
+            None => closed,
+        };
+        Some((segment, number))
     }
 
     /// New keys: the roll-over counter begins at zero again, and nothing sent before can be
@@ -181,14 +214,23 @@ impl Rewrite {
 impl Segment {
     /// Under which number the layer's own goes out; the segment's first for what is before it.
     pub(crate) fn number_of(&self, sequence: i64) -> i64 {
-        sequence.saturating_add(self.sequence).max(self.first_out)
+        let thinned = self.thinned.as_ref();
+        let before = thinned.and_then(|thinned| thinned.before(sequence));
+        let closed = sequence.saturating_sub(before.map_or(0, |(packets, _)| packets));
+        closed.saturating_add(self.sequence).max(self.first_out)
     }
 
-    pub(crate) fn apply(&self, packet: &Packet) -> Numbers {
-        let picture_id = |id: u16| id.wrapping_add(self.picture_id) & PICTURE_ID_MASK;
+    /// `None`: too much was left out since then.
+    pub(crate) fn apply(&self, packet: &Packet) -> Option<Numbers> {
+        let (packets, pictures) = match &self.thinned {
+            Some(thinned) => thinned.before(packet.sequence)?,
+            None => (0, 0),
+        };
+        let picture_offset = self.picture_id.wrapping_sub(pictures);
+        let picture_id = |id: u16| id.wrapping_add(picture_offset) & PICTURE_ID_MASK;
         let tl0 = |index: u8| index.wrapping_add(self.tl0_picture_index);
-        Numbers {
-            sequence: packet.sequence + self.sequence,
+        Some(Numbers {
+            sequence: packet.sequence - packets + self.sequence,
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
             picture_id: packet.picture_id.map(picture_id),
             tl0_picture_index: packet.tl0_picture_index.map(tl0),
@@ -196,7 +238,7 @@ impl Segment {
                 .frame_number
                 .map(|number| number.wrapping_add(self.frame_number)),
             is_first: packet.sequence == self.first,
-        }
+        })
     }
 }
 
@@ -214,6 +256,7 @@ mod tests {
             picture_id: Some(sequence as u16 & PICTURE_ID_MASK),
             tl0_picture_index: Some(sequence as u8),
             frame_number: Some(sequence as u16),
+            temporal: Default::default(),
             extensions: 0..0,
             payload: 0..0,
         }
@@ -262,6 +305,34 @@ mod tests {
             let two = rewrite.route(&second, elapsed).expect("current").timestamp;
             assert_eq!(two.wrapping_sub(one), ticks, "after {elapsed} us");
         }
+    }
+
+    #[test]
+    fn frames_left_out_cost_no_number_and_late_ones_find_theirs_open() {
+        let mut rewrite = Rewrite::new(3);
+        let first = packet(1, 100, 0);
+        rewrite.switch(&first, 0, MediaKind::Video, 90_000, 0);
+        let start = rewrite.route(&first, 0).expect("current");
+        assert_eq!(rewrite.leave_out(&packet(1, 101, 1), true), None);
+        // 102 is late.
+        assert_eq!(rewrite.leave_out(&packet(1, 103, 3), true), None);
+        let next = rewrite.route(&packet(1, 104, 4), 1).expect("current");
+        assert_eq!(next.sequence, start.sequence + 2, "102 may still come");
+        assert_eq!(
+            next.picture_id,
+            start.picture_id.map(|id| (id + 2) & PICTURE_ID_MASK)
+        );
+        let late = rewrite.leave_out(&packet(1, 102, 2), true).expect("open");
+        assert_eq!(late.sequence, start.sequence + 1);
+        assert_eq!(
+            rewrite.trace(next.sequence).map(|(_, number)| number),
+            Some(104)
+        );
+        assert_eq!(
+            rewrite.leave_out(&packet(1, 99, 2), true),
+            None,
+            "before the switch"
+        );
     }
 
     #[test]

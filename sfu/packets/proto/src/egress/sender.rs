@@ -49,6 +49,14 @@ pub(crate) struct Sender {
     pub(crate) remb_bps: Option<u64>,
     /// The share lost that it reports, smoothed over its slots.
     pub(crate) reported_loss: f64,
+    /// What it is sent at most.
+    pub(crate) cap_bps: Option<u64>,
+    /// A limit of its way was seen, and not all that it is shown is sent again since.
+    pub(crate) heeds_estimate: bool,
+    /// When its slots were last fitted to its way.
+    pub(crate) adapted: Option<Instant>,
+    /// Something changed since.
+    pub(crate) is_adapting: bool,
     pub(crate) next_report: Option<Instant>,
     pub(crate) timer: Option<Instant>,
 }
@@ -76,6 +84,10 @@ impl Sender {
             resending: Budget::new(),
             remb_bps: None,
             reported_loss: 0.0,
+            cap_bps: None,
+            heeds_estimate: false,
+            adapted: None,
+            is_adapting: false,
             next_report: None,
             timer: None,
         }
@@ -107,6 +119,23 @@ impl Sender {
             .iter()
             .find(|(known, _)| *known == ssrc)
             .map(|&(_, slot)| slot)
+    }
+
+    /// What it may be sent in all; `None`: as much as there is. Until a limit of its way is seen
+    /// none is assumed, and from then on what is estimated holds until all is sent again.
+    pub(crate) fn budget_bps(&self) -> Option<u64> {
+        let available = self.available_bps();
+        let available = available.filter(|_| self.bandwidth.is_none() || self.heeds_estimate);
+        match (available, self.cap_bps) {
+            (Some(available), Some(cap)) => Some(available.min(cap)),
+            (available, cap) => available.or(cap),
+        }
+    }
+
+    /// The cap is what limits it, not its way.
+    pub(crate) fn is_capped(&self) -> bool {
+        let available = self.available_bps().unwrap_or(u64::MAX);
+        self.cap_bps.is_some_and(|cap| cap < available)
     }
 
     pub(crate) fn round_trip(&self) -> Duration {

@@ -67,6 +67,7 @@ impl Egress {
     pub(super) fn leave_out(&mut self, slot: usize, packets: u64) {
         let held = &mut self.slots[slot];
         held.begun = None;
+        held.was_shed = true;
         self.drops.add(held.shed_reason(), packets);
         self.set_current(slot, None);
         self.choose(slot);

@@ -1,12 +1,67 @@
 //! One receive m-line of a subscriber: what it shows, what it waits for, how it numbers.
 
+use std::time::Instant;
+
 use super::retransmission::Retransmissions;
 use super::rewrite::Rewrite;
+use crate::allocator::{Memory, Reason};
 use crate::command::{MediaKind, SlotParameters};
-use crate::handover::{Burst, Group, LayerDescription, LayerKey, Settled};
+use crate::handover::{Burst, Group, LayerDescription, LayerKey, Packet, Settled};
 use crate::ids::{SlotId, SourceId};
 use crate::limits::MID_PACKETS;
 use crate::meter::Meter;
+
+/// What the subscriber's way carries of the source shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Limit {
+    #[default]
+    None,
+    /// At most this layer of it, and of that up to this temporal layer.
+    Layer(u8, u8),
+    Nothing,
+}
+
+/// Temporal layers of what is shown: the highest that is sent, and that shall be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TemporalLayers {
+    sent: u8,
+    pub(crate) wanted: u8,
+    /// Timestamp of the newest frame, while not all is sent.
+    frame: Option<u32>,
+}
+
+impl TemporalLayers {
+    const ALL: Self = Self {
+        sent: u8::MAX,
+        wanted: u8::MAX,
+        frame: None,
+    };
+
+    /// Whether the packet goes out. `begun`: a frame that was sent in part. Fewer layers from the next frame on, more where the stream
+    /// lets a receiver in.
+    pub(crate) fn lets_pass(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
+        self.sent == u8::MAX && self.wanted == u8::MAX || self.decide(packet, begun)
+    }
+
+    fn decide(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
+        let newest = self.frame.replace(packet.timestamp).or(begun);
+        let is_new_frame = newest != Some(packet.timestamp);
+        let temporal = packet.temporal;
+        if is_new_frame && self.wanted < self.sent {
+            self.sent = self.wanted;
+        } else if is_new_frame && self.wanted > self.sent && temporal.opens_from <= self.sent {
+            self.sent = self.wanted.min(temporal.opens_to.max(self.sent));
+        }
+        if self.sent == u8::MAX {
+            self.frame = None;
+        }
+        temporal.layer <= self.sent
+    }
+
+    pub(crate) fn highest(&self) -> u8 {
+        self.sent
+    }
+}
 
 pub(crate) struct Slot {
     pub(crate) id: SlotId,
@@ -24,6 +79,18 @@ pub(crate) struct Slot {
     /// What the last event said.
     pub(crate) told: Option<SourceId>,
     pub(crate) told_undecodable: Option<LayerKey>,
+    pub(crate) limit: Limit,
+    /// More would be sent if its subscriber's way carried it.
+    pub(crate) is_limited: bool,
+    pub(crate) memory: Memory,
+    pub(crate) temporal: TemporalLayers,
+    /// Why the picture is not better, and since when that seems so.
+    pub(crate) suspected: (Option<Reason>, Option<Instant>),
+    /// What the last event said: why, and whether it is off.
+    pub(crate) told_reason: (Option<Reason>, bool),
+    /// Something was left out for lack of time, and when that was noticed.
+    pub(crate) was_shed: bool,
+    pub(crate) shed_at: Option<Instant>,
     /// Shows what the subscriber looks at.
     pub(crate) is_stage: bool,
     /// The publisher's timestamp of a frame that has been sent in part.
@@ -70,6 +137,14 @@ impl Slot {
             stopgap: None,
             told: None,
             told_undecodable: None,
+            limit: Limit::None,
+            is_limited: false,
+            memory: Memory::default(),
+            temporal: TemporalLayers::ALL,
+            suspected: (None, None),
+            told_reason: (None, false),
+            was_shed: false,
+            shed_at: None,
             is_stage: false,
             begun: None,
             takes_arrivals: false,

@@ -34,6 +34,9 @@ impl Egress {
                 slot: slot.id,
                 source: feed.map(|feed| feed.description.source),
                 layer: feed.map_or(0, |feed| feed.description.index),
+                temporal: slot.temporal.highest(),
+                reason: slot.told_reason.0,
+                is_off: slot.told_reason.1,
                 wanted: match wanted {
                     Some(feed) => Some(feed.description.source),
                     None => shown.filter(|_| feed.is_none()),

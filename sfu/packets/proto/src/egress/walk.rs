@@ -14,7 +14,7 @@ use super::blocks::{BlockRef, Blocks, Extras};
 use super::rewrite::Numbers;
 use super::run::{Piece, next_run};
 use super::sender::Work;
-use crate::command::MediaKind;
+use crate::command::{Codec, MediaKind};
 use crate::drop::DropReason;
 use crate::handover::{Burst, Packet, Up};
 use crate::ids::{SlotId, TransportId};
@@ -57,6 +57,8 @@ pub(super) struct Outgoing {
     pub(super) slot: usize,
     pub(super) codec: usize,
     pub(super) packet: usize,
+    /// Fills a number that was left open.
+    pub(super) is_empty: bool,
     pub(super) numbers: Numbers,
     pub(super) block: BlockRef,
     pub(super) piece: Piece,
@@ -293,8 +295,19 @@ impl Egress {
         let Some(codec) = slot.rewrite.current().map(|segment| segment.codec) else {
             return;
         };
-        let Some(numbers) = slot.rewrite.route(packet, now_us) else {
-            return self.drops.count(DropReason::Late);
+        let is_sent = slot.temporal.lets_pass(packet, slot.begun);
+        let numbers = match is_sent {
+            true => slot.rewrite.route(packet, now_us),
+            false => {
+                let is_vp8 = slot.parameters.codecs[codec].codec == Codec::Vp8;
+                slot.rewrite.leave_out(packet, is_vp8)
+            }
+        };
+        let Some(numbers) = numbers else {
+            if is_sent {
+                self.drops.count(DropReason::Late);
+            }
+            return;
         };
         let sender = &self.senders[slot.sender];
         let is_plain = slot.resends_as_it_was(codec);
@@ -320,13 +333,17 @@ impl Egress {
                 .blocks
                 .shared(sender.mapping, extensions, burst, packet_index)
         };
-        let payload = (packet.payload.end - packet.payload.start) as usize;
+        let payload = match is_sent {
+            true => (packet.payload.end - packet.payload.start) as usize,
+            false => 0,
+        };
         slot.counters.packets += 1;
         slot.counters.octets += payload as u64;
         outgoing.push(Outgoing {
             slot: index,
             codec,
             packet: packet_index,
+            is_empty: !is_sent,
             numbers,
             block,
             piece: Piece {

@@ -62,7 +62,7 @@ impl Egress {
         let header = HeaderFields {
             has_extension: outgoing.block.len > 0,
             has_padding: padding > 0,
-            marker: marker(packet, numbers, slot.is_audio()),
+            marker: marker(packet, numbers, slot.is_audio()) && !outgoing.is_empty,
             payload_type: codec.payload_type,
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
@@ -73,14 +73,16 @@ impl Egress {
         let sender = &mut self.senders[sender];
         stamp(sender, arena, start, outgoing, send_time);
         let payload = arena.len();
-        arena.extend_from_slice(burst.payload(packet));
-        rewrite_payload(
-            codec.codec,
-            &mut arena[payload..],
-            packet,
-            outgoing.numbers.picture_id,
-            outgoing.numbers.tl0_picture_index,
-        );
+        if !outgoing.is_empty {
+            arena.extend_from_slice(burst.payload(packet));
+            rewrite_payload(
+                codec.codec,
+                &mut arena[payload..],
+                packet,
+                outgoing.numbers.picture_id,
+                outgoing.numbers.tl0_picture_index,
+            );
+        }
         pad(arena, padding);
         seal(sender, arena, start, payload - start, numbers.sequence);
         if outgoing.block.transport_sequence_at != 0 {
@@ -154,6 +156,7 @@ impl Egress {
             slot: again.slot,
             codec: again.codec,
             packet: again.packet as usize,
+            is_empty: false,
             numbers: again.numbers,
             block,
             piece,

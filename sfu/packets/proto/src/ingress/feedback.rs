@@ -86,7 +86,9 @@ impl Ingress {
         let mut blocks = Vec::with_capacity(active.len());
         for &layer in &active {
             let layer = &mut self.layers[layer];
-            blocks.push(layer.reception.report_block(layer.ssrc, now));
+            let block = layer.reception.report_block(layer.ssrc, now);
+            layer.rates.lost(block.fraction_lost);
+            blocks.push(block);
         }
         let worst = blocks
             .iter()

@@ -8,6 +8,7 @@ use super::hold::{Held, Layers};
 use super::keyframes::KeyframeRequests;
 use super::nack::NackList;
 use super::numbering::Numbering;
+use super::rates::Rates;
 use super::reception::Reception;
 use crate::codecs::PayloadInfo;
 use crate::handover::{LayerKey, ShardSet};
@@ -38,6 +39,7 @@ pub(crate) struct Layer {
     pub(crate) last_packet: Instant,
     pub(crate) counters: LayerCounters,
     pub(crate) meter: Meter,
+    pub(crate) rates: Rates,
     newest_timestamp: Option<u32>,
     keyframe_timestamp: Option<u32>,
 }
@@ -83,6 +85,7 @@ impl Layer {
             last_packet: now,
             counters: LayerCounters::default(),
             meter: Meter::default(),
+            rates: Rates::default(),
             newest_timestamp: None,
             keyframe_timestamp: None,
         }

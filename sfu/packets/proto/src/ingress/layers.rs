@@ -41,11 +41,12 @@ impl Ingress {
     }
 
     /// Media came: the layer carries packets from now on, if it did not already.
-    pub(super) fn activate(&mut self, index: usize) {
+    pub(super) fn activate(&mut self, now: Instant, index: usize) {
         let layer = &mut self.layers[index];
         let source = layer.source;
         if !layer.is_active {
             layer.is_active = true;
+            self.begin_rates(now);
             self.tell_layers(source);
         }
         let (layer, source) = (&mut self.layers[index], &self.sources[source]);

@@ -6,9 +6,9 @@ use super::nack::Arrival;
 use super::source::Meaning;
 use super::{Ingress, Layer};
 use crate::codecs::{self, PayloadInfo};
-use crate::command::{Extension, MediaKind};
+use crate::command::{Codec, Extension, MediaKind};
 use crate::drop::DropReason;
-use crate::handover::Packet;
+use crate::handover::{Packet, Temporal};
 use crate::limits::PACKET_BYTES;
 use crate::rtp::{Elements, Header, extend_sequence, split_rtx, strip_padding};
 use crate::stages::{self, Stage};
@@ -179,12 +179,15 @@ impl Ingress {
         if self.is_over_ceiling(now, source, arrived.packet.len()) {
             return Err(DropReason::OverBitrate);
         }
-        self.activate(index);
+        self.activate(now, index);
+        let rates = &mut self.layers[index].rates;
+        let temporal = temporal(codec, &info, is_keyframe);
+        rates.add(temporal.layer, arrived.packet.len(), info.keyframe);
         if !is_forwarding {
             return Err(DropReason::NotForwarding);
         }
         self.hear(now, source, &arrived);
-        self.draft_packet(index, &arrived, &info, is_keyframe)
+        self.draft_packet(index, &arrived, codec, &info, is_keyframe)
     }
 
     /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
@@ -261,6 +264,7 @@ impl Ingress {
                 picture_id: None,
                 tl0_picture_index: None,
                 frame_number: None,
+                temporal: Temporal::default(),
                 extensions: at..at,
                 payload: at..at,
             });
@@ -322,6 +326,7 @@ impl Ingress {
         &mut self,
         index: usize,
         arrived: &Arrived<'_>,
+        codec: Codec,
         info: &PayloadInfo,
         is_keyframe: bool,
     ) -> Result<(), DropReason> {
@@ -349,6 +354,7 @@ impl Ingress {
             picture_id: info.picture_id.map(|id| id.value),
             tl0_picture_index: info.tl0_picture_index,
             frame_number: frame_number(arrived),
+            temporal: temporal(codec, info, is_keyframe),
             extensions: start..payload,
             payload: payload..bytes.len() as u32,
         });
@@ -366,4 +372,26 @@ fn frame_number(arrived: &Arrived<'_>) -> Option<u16> {
         *descriptor.get(1)?,
         *descriptor.get(2)?,
     ]))
+}
+
+/// Only of codecs whose every packet tells: of AV1 the dependency descriptor would have to.
+fn temporal(codec: Codec, info: &PayloadInfo, is_keyframe: bool) -> Temporal {
+    let layer = info.temporal_layer;
+    match codec {
+        Codec::Vp8 | Codec::Vp9 if is_keyframe || info.keyframe => Temporal::from_keyframe(layer),
+        // RFC 7741 §4.2: it refers to the base layer alone, and so needs none between.
+        Codec::Vp8 if info.switching_point && layer > 0 => Temporal {
+            layer,
+            opens_from: layer - 1,
+            opens_to: layer,
+        },
+        // RFC 9628 §4.2: nothing after it refers to what was above it before.
+        Codec::Vp9 if info.switching_point => Temporal {
+            layer,
+            opens_from: layer,
+            opens_to: u8::MAX,
+        },
+        Codec::Vp8 | Codec::Vp9 => Temporal::within(layer),
+        _ => Temporal::default(),
+    }
 }

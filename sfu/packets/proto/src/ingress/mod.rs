@@ -3,7 +3,7 @@
 //! In come datagrams from validated tuples and what egress wants of publishers; out go
 //! [`Down`] values and events. It knows no subscriber, no slot and no socket.
 //! Split by what happens: [`media`] the way of an RTP packet, [`resolve`] whose stream it
-//! is, [`layers`] how they come and go, [`hold`] frames held to their end, [`control`] RTCP
+//! is, [`layers`] how they come and go, [`rates`] what they cost, [`hold`] frames held to their end, [`control`] RTCP
 //! received, [`feedback`] RTCP owed to publishers, [`wishes`] what the send side wants.
 
 mod arrivals;
@@ -18,6 +18,7 @@ mod layers;
 mod media;
 mod nack;
 mod numbering;
+mod rates;
 mod receiver;
 mod reception;
 mod report_rate;
@@ -55,6 +56,8 @@ enum Timer {
     /// Index in the slab of receivers.
     Receiver(usize),
     Room(RoomId),
+    /// What layers cost.
+    Rates,
 }
 
 pub(crate) struct Ingress {
@@ -71,6 +74,7 @@ pub(crate) struct Ingress {
     generation: u32,
     rooms: FxHashMap<RoomId, Speakers>,
     timers: Timers<Timer>,
+    next_rates: Option<Instant>,
     /// The burst being received.
     draft: Burst,
     holds: Holds,
@@ -99,6 +103,7 @@ impl Ingress {
             generation: 0,
             rooms: FxHashMap::default(),
             timers: Timers::default(),
+            next_rates: None,
             draft: Burst::default(),
             holds: Holds::new(hold),
             down: Vec::new(),
@@ -292,6 +297,7 @@ impl Ingress {
             match timer {
                 Timer::Receiver(index) => self.wake_receiver(now, at, index),
                 Timer::Room(room) => self.wake_room(now, room),
+                Timer::Rates => self.tell_rates(now),
             }
         }
         self.release(now);

@@ -136,6 +136,15 @@ impl Speakers {
         }
     }
 
+    /// 0 silence, 127 the overload point, of late.
+    pub(super) fn loudness(&self, now: Instant, id: SourceId) -> u8 {
+        let score = self
+            .voices
+            .get(&id)
+            .map_or(0.0, |voice| voice.score_at(now));
+        score.clamp(0.0, 127.0) as u8
+    }
+
     /// One audio packet. `level`: the extension's byte, whose first bit is voice activity,
     /// which senders set too rarely alike to rely on.
     pub(super) fn heard(&mut self, now: Instant, id: SourceId, level: Option<u8>) -> Changes {

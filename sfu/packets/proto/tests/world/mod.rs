@@ -230,6 +230,7 @@ impl World {
                 rids: rids.iter().map(|&rid| rid.to_owned()).collect(),
                 announced: Vec::new(),
                 room: None,
+                is_screen: false,
             },
         });
     }
@@ -245,6 +246,7 @@ impl World {
                 rids: Vec::new(),
                 announced: Vec::new(),
                 room: room.map(RoomId),
+                is_screen: false,
             },
         });
         Microphone {
@@ -649,6 +651,8 @@ pub struct Camera {
     /// Transport-wide number of the next packet, shared with nothing else.
     pub transport_sequence: Option<u16>,
     pub frame: u16,
+    /// Temporal layer of the next frame; above the base it refers to the base alone.
+    pub temporal: u8,
     extensions: ExtensionMap,
 }
 
@@ -664,6 +668,7 @@ impl Camera {
             tl0: ssrc as u8,
             transport_sequence: None,
             frame: 0,
+            temporal: 0,
             extensions: peer.extensions,
         }
     }
@@ -702,7 +707,7 @@ impl Camera {
         let is_start = packet == 0;
         let mut payload = vec![0x80 | u8::from(is_start) << 4, 0xe0];
         payload.extend((0x8000 | self.picture_id).to_be_bytes());
-        payload.extend([self.tl0, 0x20]);
+        payload.extend([self.tl0, self.temporal << 6 | 0x20]);
         // Frame tag, start code, 640 x 360.
         payload.extend([
             u8::from(!is_keyframe),
@@ -779,7 +784,7 @@ impl Microphone {
         self.packet_with(None, size)
     }
 
-    fn packet_with(&mut self, level: Option<u8>, size: usize) -> Sent {
+    pub fn packet_with(&mut self, level: Option<u8>, size: usize) -> Sent {
         let mut extensions = vec![(1, self.mid.clone().into_bytes())];
         extensions.extend(level.map(|level| (4, vec![level])));
         let mut payload = [self.ssrc.to_be_bytes(), self.timestamp.to_be_bytes()].concat();

@@ -1,0 +1,331 @@
+//! What each subscriber's way carries of what it is shown: the [`crate::allocator`] applied to
+//! slots.
+//!
+//! In come the estimate of a sender's way, what layers cost, and what changed; out go, of each
+//! slot, a limit (a layer, a temporal layer of it, or nothing) that [`super::choose`] keeps to,
+//! and the reason why the picture is not better. Where no estimate is known nothing is limited.
+
+use std::time::{Duration, Instant};
+
+use super::Egress;
+use super::slot::Limit;
+use crate::allocator::{self, Circumstances, Layer, Place, Rung, Voice, Wish};
+use crate::command::MediaKind;
+use crate::event::Event;
+use crate::handover::{LayerKey, LayerRate};
+use crate::ids::TransportId;
+
+/// Estimates change with each report of a subscriber, some twenty times a second.
+const AT_MOST_EACH: Duration = Duration::from_millis(100);
+/// What layers are taken to cost until they were measured, the lowest first, and those above in
+/// the same proportion: what browsers send at 180, 360 and 720 lines.
+const ASSUMED_BPS: u64 = 150_000;
+const ASSUMED_STEP_TENTHS: u64 = 33;
+/// IP, UDP, the SRTP tag and the extensions of our own, on packets of 1100 bytes.
+const OVERHEAD_PERCENT: u64 = 5;
+/// The same on 50 packets of audio a second.
+const VOICE_OVERHEAD_BPS: u64 = 18_000;
+/// Less is a pause.
+const VOICE_LEAST_BPS: u64 = 12_000;
+/// One who pauses begins again at any moment: Opus at 32 kbit/s.
+const VOICE_BPS: u64 = 32_000 + VOICE_OVERHEAD_BPS;
+/// What was left out for lack of time counts for so long.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What is looked at next.
+#[derive(Default)]
+pub(super) struct Adapting {
+    /// Senders of which something changed.
+    waiting: Vec<usize>,
+    /// Reused: the ladders of a sender's slots, one behind the other.
+    rungs: Vec<Rung>,
+    layers: Vec<Layer>,
+    ladder: Vec<Rung>,
+}
+
+impl Egress {
+    /// Something changed that its allocation depends on.
+    pub(super) fn adapt_soon(&mut self, sender: usize) {
+        let held = &mut self.senders[sender];
+        if !std::mem::replace(&mut held.is_adapting, true) {
+            self.adapting.waiting.push(sender);
+        }
+    }
+
+    pub(super) fn adapt_waiting(&mut self, now: Instant) {
+        while let Some(sender) = self.adapting.waiting.pop() {
+            if let Some(held) = self.senders.get_mut(sender) {
+                held.is_adapting = false;
+                self.adapt(now, sender);
+            }
+        }
+    }
+
+    /// A new word on its way's estimate: as often as it may.
+    pub(super) fn adapt_to_estimate(&mut self, now: Instant, sender: usize) {
+        let held = &mut self.senders[sender];
+        held.heeds_estimate |= held.is_limited();
+        let is_due = held.adapted.is_none_or(|at| now >= at + AT_MOST_EACH);
+        if is_due && held.budget_bps().is_some() {
+            self.adapt(now, sender);
+        }
+    }
+
+    pub(super) fn set_cap(&mut self, id: TransportId, cap_bps: Option<u64>) {
+        if let Some(&sender) = self.by_transport.get(&id) {
+            self.senders[sender].cap_bps = cap_bps;
+            self.adapt_soon(sender);
+        }
+    }
+
+    /// Whoever waits because a raise was in vain need not: others take less now.
+    pub(super) fn forget_patience(&mut self, sender: usize) {
+        for &(_, slot) in &self.senders[sender].slots {
+            self.slots[slot].memory = Default::default();
+        }
+    }
+
+    pub(super) fn take_rates(&mut self, rates: Vec<LayerRate>) {
+        for rate in rates {
+            if let Some(feed) = self.feeds.get_mut(&rate.layer) {
+                feed.rate = Some(rate);
+            }
+        }
+    }
+
+    /// Looks at all slots of a subscriber anew.
+    pub(super) fn adapt(&mut self, now: Instant, sender: usize) {
+        let held = &mut self.senders[sender];
+        held.adapted = Some(now);
+        held.heeds_estimate |= held.is_limited();
+        let slots: Vec<usize> = self.senders[sender]
+            .slots
+            .iter()
+            .map(|&(_, slot)| slot)
+            .collect();
+        match self.senders[sender].budget_bps() {
+            Some(budget) => {
+                let wanted_bps = self.share_out(now, &slots, budget);
+                let is_whole = slots
+                    .iter()
+                    .all(|&slot| self.slots[slot].limit == Limit::None);
+                let held = &mut self.senders[sender];
+                held.wanted_bps = Some(wanted_bps);
+                held.heeds_estimate &= !is_whole || held.is_limited();
+            }
+            None => self.lift_limits(&slots),
+        }
+        let is_capped = self.senders[sender].is_capped();
+        for &slot in &slots {
+            if !self.slots[slot].is_audio() {
+                self.explain(now, slot, is_capped);
+            }
+        }
+    }
+
+    fn lift_limits(&mut self, slots: &[usize]) {
+        for &slot in slots {
+            self.slots[slot].is_limited = false;
+            self.set_limit(slot, Limit::None);
+        }
+    }
+
+    /// What would be needed for all to be sent, and to last.
+    fn share_out(&mut self, now: Instant, slots: &[usize], budget_bps: u64) -> u64 {
+        let reserved = self.reserve_audio(slots, budget_bps);
+        let left = budget_bps.saturating_sub(reserved);
+        let left = left * 100 / (100 + OVERHEAD_PERCENT);
+        let mut rungs = std::mem::take(&mut self.adapting.rungs);
+        rungs.clear();
+        let mut ranges = Vec::with_capacity(slots.len());
+        for &slot in slots {
+            if self.slots[slot].is_audio() || self.slots[slot].shown.is_none() {
+                continue;
+            }
+            let start = rungs.len();
+            self.add_ladder(slot, &mut rungs);
+            ranges.push((slot, start..rungs.len()));
+        }
+        let wishes = ranges.iter().map(|(slot, range)| Wish {
+            ladder: &rungs[range.clone()],
+            is_stage: self.slots[*slot].is_stage,
+            memory: self.slots[*slot].memory,
+        });
+        let mut wishes: Vec<Wish<'_>> = wishes.collect();
+        let mut places: Vec<Place> = Vec::new();
+        let wanted = allocator::wanted(&wishes);
+        allocator::allocate(now, left, &mut wishes, &mut places);
+        let memories: Vec<_> = wishes.iter().map(|wish| wish.memory).collect();
+        for (((slot, range), place), memory) in ranges.into_iter().zip(places).zip(memories) {
+            let ladder = &rungs[range];
+            self.slots[slot].memory = memory;
+            self.slots[slot].is_limited = place.map_or(0, |place| place + 1) < ladder.len();
+            let limit = match place {
+                Some(place) if place + 1 < ladder.len() => {
+                    Limit::Layer(ladder[place].layer, ladder[place].temporal)
+                }
+                Some(_) => Limit::None,
+                // Nothing is sent: it begins as the next look says.
+                None if ladder.is_empty() => Limit::None,
+                None => Limit::Nothing,
+            };
+            self.set_limit(slot, limit);
+        }
+        self.adapting.rungs = rungs;
+        reserved + wanted * (100 + OVERHEAD_PERCENT) / 100
+    }
+
+    /// What its voices take; those that do not fit are silenced, the quietest first.
+    fn reserve_audio(&mut self, slots: &[usize], budget_bps: u64) -> u64 {
+        let mut heard = Vec::new();
+        let mut voices = Vec::new();
+        let mut has_pause = false;
+        for &slot in slots {
+            let held = &self.slots[slot];
+            let Some(rate) = held.shown.filter(|_| held.is_audio()).map(|(source, _)| {
+                let layer = self
+                    .sources
+                    .get(&source)
+                    .and_then(|source| source.nearest(0));
+                layer.and_then(|layer| self.feeds.get(&layer)?.rate)
+            }) else {
+                continue;
+            };
+            let measured = rate.map_or(0, |rate| rate.upto_bps[0]);
+            let is_pausing = measured < VOICE_LEAST_BPS;
+            has_pause |= is_pausing;
+            heard.push(slot);
+            voices.push(Voice {
+                bitrate_bps: match is_pausing {
+                    true => measured * 2,
+                    false => measured + VOICE_OVERHEAD_BPS,
+                },
+                loudness: rate.map_or(0, |rate| rate.loudness),
+                is_silenced: held.limit == Limit::Nothing,
+            });
+        }
+        let said: u64 = voices.iter().map(|voice| voice.bitrate_bps).sum();
+        let audible = match said <= budget_bps {
+            true => vec![true; voices.len()],
+            false => allocator::audible(budget_bps, &voices),
+        };
+        let mut reserved = if has_pause { VOICE_BPS } else { 0 };
+        for ((slot, voice), is_audible) in heard.into_iter().zip(voices).zip(audible) {
+            let limit = if is_audible {
+                Limit::None
+            } else {
+                Limit::Nothing
+            };
+            self.set_limit(slot, limit);
+            reserved += if is_audible { voice.bitrate_bps } else { 0 };
+        }
+        reserved
+    }
+
+    /// What the slot could be sent of its source, and its tile can use.
+    fn add_ladder(&mut self, slot: usize, rungs: &mut Vec<Rung>) {
+        let Some((id, asked)) = self.slots[slot].shown else {
+            return;
+        };
+        let Some(source) = self.sources.get(&id) else {
+            return;
+        };
+        let is_useful =
+            |index: u8, key: LayerKey| index >= asked || source.nearest(asked) == Some(key);
+        let layers = &mut self.adapting.layers;
+        layers.clear();
+        for (rank, &(index, key)) in source.active.iter().rev().enumerate() {
+            let Some(feed) = self.feeds.get(&key).filter(|_| is_useful(index, key)) else {
+                continue;
+            };
+            if self.slots[slot].codec_for(&feed.description).is_some() {
+                layers.push(measured_or_assumed(index, rank, feed.rate));
+            }
+        }
+        allocator::build(layers, source.is_screen, &mut self.adapting.ladder);
+        rungs.append(&mut self.adapting.ladder);
+    }
+
+    fn set_limit(&mut self, index: usize, limit: Limit) {
+        let slot = &mut self.slots[index];
+        if std::mem::replace(&mut slot.limit, limit) != limit {
+            self.choose(index);
+        }
+    }
+
+    /// Says why the picture is not better, where that changed.
+    fn explain(&mut self, now: Instant, index: usize, is_capped: bool) {
+        let slot = &mut self.slots[index];
+        if std::mem::take(&mut slot.was_shed) {
+            slot.shed_at = Some(now);
+        }
+        let slot = &self.slots[index];
+        let mut reason = slot.shown.and_then(|(source, asked)| {
+            let source = self.sources.get(&source)?;
+            let best = source.nearest(asked);
+            let best = best.and_then(|key| source.active.iter().find(|(_, held)| *held == key));
+            let rate = best.and_then(|(_, key)| self.feeds.get(key)?.rate);
+            allocator::reason(&Circumstances {
+                is_busy: slot.shed_at.is_some_and(|at| now < at + BUSY),
+                is_limited: slot.is_limited,
+                is_capped,
+                asked,
+                best: best.map(|&(index, _)| index),
+                layers: source.layers,
+                is_lossy: rate.is_some_and(|rate| rate.is_lossy),
+            })
+        });
+        let slot = &mut self.slots[index];
+        if slot.suspected.0 != reason {
+            slot.suspected = (reason, Some(now));
+        }
+        let since = slot.suspected.1.unwrap_or(now);
+        let is_off = slot.limit == Limit::Nothing && slot.shown.is_some();
+        reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
+        if slot.told_reason != (reason, is_off) {
+            slot.told_reason = (reason, is_off);
+            self.events.push(Event::SlotAdapted {
+                slot: slot.id,
+                is_off,
+                reason,
+            });
+        }
+    }
+
+    /// The highest temporal layer that the slot is sent of what it shows now.
+    pub(super) fn refresh_temporal(&mut self, index: usize) {
+        let slot = &self.slots[index];
+        let current = slot.current.and_then(|key| self.feeds.get(&key));
+        let upto = match (slot.limit, current) {
+            (Limit::Layer(layer, upto), Some(feed))
+                if feed.description.kind == MediaKind::Video =>
+            {
+                match feed.description.index.cmp(&layer) {
+                    std::cmp::Ordering::Equal => upto,
+                    // Until the keyframe of the smaller picture is here, as little as may be.
+                    std::cmp::Ordering::Less => 0,
+                    std::cmp::Ordering::Greater => u8::MAX,
+                }
+            }
+            _ => u8::MAX,
+        };
+        self.slots[index].temporal.wanted = upto;
+    }
+}
+
+fn measured_or_assumed(index: u8, rank: usize, rate: Option<LayerRate>) -> Layer {
+    if let Some(rate) = rate {
+        return Layer {
+            index,
+            upto_bps: rate.upto_bps,
+            top_temporal: rate.top_temporal,
+        };
+    }
+    let step = |bps: u64, _| bps * ASSUMED_STEP_TENTHS / 10;
+    let assumed = (0..rank.min(4)).fold(ASSUMED_BPS, step);
+    Layer {
+        index,
+        upto_bps: [assumed; allocator::TEMPORAL_LAYERS],
+        top_temporal: 0,
+    }
+}
