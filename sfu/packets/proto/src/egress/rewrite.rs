@@ -125,6 +125,7 @@ impl Rewrite {
     }
 
     /// Numbers a packet of the current layer; `None`: it is from before the switch.
+    #[inline]
     pub(crate) fn route(&mut self, packet: &Packet, now_us: i64) -> Option<Numbers> {
         let segment = self.segments.back_mut()?;
         if packet.sequence < segment.first {
@@ -149,6 +150,7 @@ impl Rewrite {
 
     /// Leaves a packet out, so that it costs no number. Where it comes too late for that, its
     /// number must be filled with an empty packet: it was left open.
+    #[inline(never)]
     pub(crate) fn leave_out(&mut self, packet: &Packet, numbers_pictures: bool) -> Option<Numbers> {
         let segment = self.segments.back_mut()?;
         if packet.sequence < segment.first {
@@ -221,15 +223,27 @@ impl Segment {
     }
 
     /// `None`: too much was left out since then.
+    #[inline]
     pub(crate) fn apply(&self, packet: &Packet) -> Option<Numbers> {
-        let (packets, pictures) = match &self.thinned {
-            Some(thinned) => thinned.before(packet.sequence)?,
-            None => (0, 0),
-        };
+        match &self.thinned {
+            None => Some(self.number(packet, 0, 0)),
+            Some(thinned) => self.apply_thinned(thinned, packet),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_thinned(&self, thinned: &Thinned, packet: &Packet) -> Option<Numbers> {
+        let (packets, pictures) = thinned.before(packet.sequence)?;
+        Some(self.number(packet, packets, pictures))
+    }
+
+    /// With so many packets and pictures left out before.
+    #[inline]
+    fn number(&self, packet: &Packet, packets: i64, pictures: u16) -> Numbers {
         let picture_offset = self.picture_id.wrapping_sub(pictures);
         let picture_id = |id: u16| id.wrapping_add(picture_offset) & PICTURE_ID_MASK;
         let tl0 = |index: u8| index.wrapping_add(self.tl0_picture_index);
-        Some(Numbers {
+        Numbers {
             sequence: packet.sequence - packets + self.sequence,
             timestamp: packet.timestamp.wrapping_add(self.timestamp),
             picture_id: packet.picture_id.map(picture_id),
@@ -238,7 +252,7 @@ impl Segment {
                 .frame_number
                 .map(|number| number.wrapping_add(self.frame_number)),
             is_first: packet.sequence == self.first,
-        })
+        }
     }
 }
 

@@ -39,10 +39,12 @@ impl TemporalLayers {
 
     /// Whether the packet goes out. `begun`: a frame that was sent in part. Fewer layers from the next frame on, more where the stream
     /// lets a receiver in.
+    #[inline]
     pub(crate) fn lets_pass(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
         self.sent == u8::MAX && self.wanted == u8::MAX || self.decide(packet, begun)
     }
 
+    #[inline(never)]
     fn decide(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
         let newest = self.frame.replace(packet.timestamp).or(begun);
         let is_new_frame = newest != Some(packet.timestamp);
