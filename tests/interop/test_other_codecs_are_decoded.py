@@ -4,6 +4,8 @@ from tests.interop.browsers.page import Page
 from tests.interop.conftest import Cast, together
 
 CODECS = {"video/VP9", "video/H264", "video/AV1"}
+TURNS = ["video/VP9", "video/VP8", "video/H264", "video/AV1", "video/VP8"]
+"""What one slot shows, one after the other: there and back, and past what Firefox cannot decode."""
 WIDTH, HEIGHT = 320, 240
 FRAMES = 20
 
@@ -44,4 +46,25 @@ async def test_every_codec_is_seen_by_whoever_can_decode_it(cast: Cast) -> None:
         tiles = await dani.probe("tiles", "camera")
         name = codec.removeprefix("video/")
         assert "cannot play" in next(tile["text"] for tile in tiles if name in tile["text"])
+    assert not cast.server.errors()
+
+
+async def shows(page: Page, codec: str) -> None:
+    """The one slot does, with new frames."""
+    await page.until("decoded", accept=lambda now: set(now) == {codec})
+    await decodes(page, {codec})
+
+
+async def test_one_slot_changes_from_codec_to_codec(cast: Cast) -> None:
+    """The stage is the earliest publisher who is left; each has a codec of its own."""
+    studio, ana, dani = await together(cast.chromium("studio"), cast.chromium("ana"), cast.firefox("dani"))
+    await together(*(page.goto(cast.url()) for page in (studio, ana, dani)))
+    paths = [f"/whip/turns?name={number}" for number in range(len(TURNS))]
+    for path, codec in zip(paths, TURNS, strict=True):
+        await studio.probe("publish", path, codec, WIDTH, HEIGHT)
+    assert [await page.probe("play", "/whep/turns") for page in (ana, dani)] == [201, 201]
+    able = set(await dani.probe("codecs", "receive"))
+    for path, codec in zip(paths, TURNS, strict=True):
+        await together(*(shows(page, codec) for page in (ana, dani) if page is ana or codec in able))
+        assert await studio.probe("unpublish", path) == 200
     assert not cast.server.errors()

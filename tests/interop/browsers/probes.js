@@ -91,6 +91,7 @@
   }
 
   const seen = new Map();
+  const published = new Map();
 
   async function stats(kind) {
     const reports = [];
@@ -126,7 +127,35 @@
       });
       if (answer.status !== 201) throw new Error(`${answer.status} ${await answer.text()}`);
       await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+      published.set(url, answer.headers.get("Location"));
       return connection.connectionState;
+    },
+
+    // Ends what was published there: the status of the server's answer.
+    async unpublish(url) {
+      return (await fetch(published.get(url), { method: "DELETE" })).status;
+    },
+
+    // Plays by WHEP over one m-line: the status of the server's answer.
+    async play(url) {
+      const connection = new RTCPeerConnection();
+      connection.addTransceiver("video", { direction: "recvonly" });
+      connection.ontrack = ({ track }) => {
+        // Decoded whether or not the page is looked at.
+        const video = document.body.appendChild(document.createElement("video"));
+        video.muted = true;
+        video.srcObject = new MediaStream([track]);
+        video.play();
+      };
+      await connection.setLocalDescription();
+      const answer = await fetch(url, {
+        method: "POST",
+        headers: { "Content-Type": "application/sdp" },
+        body: connection.localDescription.sdp,
+      });
+      if (answer.status === 201)
+        await connection.setRemoteDescription({ type: "answer", sdp: await answer.text() });
+      return answer.status;
     },
 
     // Decoded frames by codec.
