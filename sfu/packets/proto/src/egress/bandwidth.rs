@@ -208,7 +208,10 @@ impl Egress {
         }
         known.is_limited = known.estimator.why(now_us) != Why::Unlimited;
         let cluster = can_probe.and_then(|_| known.estimator.next_probe(now_us));
-        let next_us = known.estimator.poll_timeout();
+        let next_us = match known.is_heard {
+            true => known.estimator.poll_timeout(),
+            false => Some(known.since_us + DEAF_US + 1),
+        };
         let limit = known.is_limited.then(|| known.estimator.target_bps());
         sender.resending.limit(limit);
         sender.judge_headroom(now_us);
