@@ -46,6 +46,8 @@ def test_every_option_is_a_flag_a_variable_and_a_toml_key(tmp_path):
         )
         if option.name in ("tls", "tls_cert", "tls_key"):
             continue  # these depend on one another
+        if option.type is bool:
+            value = str(not option.default).lower()
         if option.name in ("media_hosts", "public_address"):
             value = "192.0.2.1"
         if option.setting.maximum is not None and option.setting.maximum < 70_000:
