@@ -118,7 +118,9 @@ class Dialogue:
         self._overdue = self._timers.call_later(FIXED.lobby_s, self._join_is_overdue)
         answer = self._preparation.answer
         self._outlet.send(wire.encode(messages.Prepared(id=message.id, sdp=answer)))
-        self._watch = EntryWatch(self._timers, self._outlet, lambda: self._check_entry(message))
+        # Not the message, whose offer is as long as a stranger likes.
+        room, token = message.room, message.token
+        self._watch = EntryWatch(self._timers, self._outlet, lambda: self._check_entry(room, token))
 
     def _join(self, message: messages.Join) -> None:
         joiner, request = self._desk.joiner, self._request(message, name=message.name)
@@ -136,7 +138,7 @@ class Dialogue:
         self._begin(session, message.id, None if message.sdp is None else joined.answer)
 
     def _request(self, message: messages.Prepare | messages.Join, *, name: str) -> JoinRequest:
-        grant = self._grant(message)
+        grant = self._grant(message.room, message.token)
         return JoinRequest(
             kind="participant",
             room=grant.room,
@@ -148,13 +150,12 @@ class Dialogue:
             came_from=self._desk.came_from,
         )
 
-    def _grant(self, message: messages.Prepare | messages.Join) -> Grant:
+    def _grant(self, room: str, token: str | None) -> Grant:
         # The token is for the room as it is really called, whichever way it was spelt.
-        room = self._entrance.rooms.checked_name(message.room)
-        return self._entrance.authenticator.authenticate(message.token, room)
+        return self._entrance.authenticator.authenticate(token, self._entrance.rooms.checked_name(room))
 
-    def _check_entry(self, message: messages.Prepare) -> None:
-        grant = self._grant(message)
+    def _check_entry(self, room: str, token: str | None) -> None:
+        grant = self._grant(room, token)
         self._entrance.rooms.check_entry(grant.room, grant.role)
 
     def _resume(self, message: messages.Resume) -> None:
