@@ -165,7 +165,7 @@ class Limits:
         1000,
         "Pages whose media path is open although their person has not joined yet; of one address as many as "
         "half-open joins. Others join as if they had just come.",
-        beyond="server_full",
+        beyond="rate_limited",
         name="limits_lobbies",
         minimum=0,
     )

@@ -9,7 +9,7 @@ entered, when its door drops it, or with its transport. Knows no WebSocket and n
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from sfu.errors import ServerFull, SessionExpired
+from sfu.errors import RateLimited, SessionExpired
 from sfu.ids import public_id
 from sfu.join.assembly import open_link
 from sfu.join.half_open import HalfOpen, Place
@@ -104,7 +104,7 @@ class Lobby:
 
     def _take_place(self, came_from: str | None) -> Place:
         if len(self._places) >= self._limits.lobbies:
-            raise ServerFull("As many as this server lets wait before they join do so.")
+            raise RateLimited("As many as this server lets wait before they join do so.")
         return self._places.take(came_from)
 
     def _announced(self, preparation: Preparation) -> Link:

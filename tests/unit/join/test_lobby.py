@@ -198,7 +198,7 @@ def test_a_server_lets_so_many_wait() -> None:
     setting = Setting(limits=Limits(lobbies=2))
     first, _ = prepared(setting), prepared(setting, came_from=ADDRESS)
     second = prepared(setting, came_from="192.0.2.8")
-    with pytest.raises(ServerFull):
+    with pytest.raises(RateLimited):
         prepared(setting, came_from="192.0.2.9")
     setting.joiner.join(setting.request(came_from="192.0.2.9"))
     setting.joiner.enter(setting.request(came_from="192.0.2.8"), second)
