@@ -8,8 +8,9 @@ import type { Attachment } from "./attachment.ts";
 import type { JoinProblem } from "./call.ts";
 import { barOf } from "./refusal.ts";
 
-/** Who is not let in waits for somebody to unlock or leave: soon enough, and cheap for the server. */
-const ASK_AGAIN_MS = 5_000;
+/** Who is not let in waits for somebody to unlock or leave: soon enough, cheap for the server, and
+ * well before it ends a connection that has not joined (10 s). */
+const ASK_AGAIN_MS = 4_000;
 
 export class Lobby {
   readonly #open: () => Attachment;
