@@ -1,5 +1,5 @@
 # `make help` tells what there is. The environment is .venv; nothing is installed outside it and client/node_modules,
-# but for the browsers that `make test` drives.
+# but for the browsers that `make test` drives, and valgrind, which counts instructions.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help

@@ -54,20 +54,24 @@ class Baseline:
 
 
 def compiler() -> str:
-    ran = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True)
-    return ran.stdout.split()[1]
+    """Its version, and what it compiles for."""
+    ran = subprocess.run(["rustc", "-vV"], check=True, stdout=subprocess.PIPE, text=True)
+    told = dict(line.split(": ", 1) for line in ran.stdout.splitlines() if ": " in line)
+    return f"{told['release']} {told['host']}"
 
 
 def instructions(program: Path, slots: int, frames: int) -> int:
     """Of all functions that count."""
     with tempfile.NamedTemporaryFile() as out:
-        subprocess.run(
+        ran = subprocess.run(
             [
                 "valgrind", "--tool=callgrind", f"--callgrind-out-file={out.name}", "--compress-strings=no",
                 "--compress-pos=no", "--dump-line=no", str(program), str(slots), str(frames),
             ],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
+        if ran.returncode != 0:
+            sys.exit(f"valgrind failed:\n{ran.stderr}")
         profile = Path(out.name).read_text().splitlines()
     return sum(cost for function, cost in self_costs(profile, program) if counts(function))
 
