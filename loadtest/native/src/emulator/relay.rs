@@ -144,7 +144,9 @@ impl Way {
     /// What has come, by the time at which it came.
     fn take_in(&mut self, started_at: Nanos) -> io::Result<()> {
         let mut frame = [0; LARGEST_FRAME];
-        let (now, wall_clock) = (monotonic(), realtime());
+        // In this order: a stall between them delays, and never lets anything leave too early.
+        let wall_clock = realtime();
+        let now = monotonic();
         for _ in 0..BURST {
             let Some((length, came_at)) = self.from.receive(&mut frame)? else {
                 break;
