@@ -39,6 +39,8 @@ const REFERENCE_WRAP_US: i64 = 64_000 << 24;
 const WANTED_TIMES: f64 = 2.2;
 /// A way counts as limited for so long after it last showed a limit.
 const LIMITED_US: i64 = 30_000_000;
+/// A probe that brought less than this has found the limit: the next one waits its time.
+const FURTHER: f64 = 1.1;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Config {
@@ -275,10 +277,14 @@ impl Estimator {
 
     fn take_probe(&mut self, now_us: i64, usage: Usage) {
         self.probes.confirm(now_us);
+        let before = self.target();
         let shown = self.probes.result(now_us, self.wanted(now_us));
         if let Some(bps) = shown.filter(|_| usage == Usage::Normal) {
             self.rate.raise(bps);
             self.loss.raise(bps);
+        }
+        if self.target() < before * FURTHER {
+            self.probes.do_not_follow();
         }
     }
 
@@ -303,8 +309,9 @@ impl Estimator {
     }
 
     /// When [`Self::handle_timeout`] wants to be called at the latest.
-    pub fn poll_timeout(&self) -> Option<i64> {
-        let knock_us = self.guard.is_silent().then(|| self.probes.next_us());
+    pub fn poll_timeout(&self, can_probe: bool) -> Option<i64> {
+        let knocks = can_probe && self.guard.is_silent();
+        let knock_us = knocks.then(|| self.probes.next_us());
         match (self.guard.next_us(), knock_us) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

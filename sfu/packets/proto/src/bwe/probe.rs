@@ -26,6 +26,10 @@ const ARRIVED: f64 = 0.8;
 const INTERVAL_US: i64 = 2_500_000;
 /// Where nobody answers: 6 kbit/s.
 const KNOCK_US: i64 = 500_000;
+/// However fast the way was, into silence goes what every way carries.
+const KNOCK_BPS: f64 = 64_000.0;
+/// Clusters are this far apart at the least, whatever the feedback to them promises.
+const APART_US: i64 = 100_000;
 /// Where what a probe promised was not so (traffic beside, a shaper that lets bursts through),
 /// the same promise is not believed for a while, longer each time.
 const DISBELIEF_US: (i64, i64) = (5_000_000, 40_000_000);
@@ -67,6 +71,7 @@ pub(super) struct Probes {
     /// Goal of a cluster that shall follow at once.
     follow_bps: Option<f64>,
     next_us: i64,
+    last_began_us: i64,
     /// When and to what a result has raised the target, until that is confirmed.
     raised: Option<(i64, f64)>,
     /// Not believed, and until when.
@@ -82,6 +87,7 @@ impl Probes {
             first: 0,
             follow_bps: None,
             next_us: 0,
+            last_began_us: i64::MIN,
             raised: None,
             disbelieved: None,
             disbelief_us: DISBELIEF_US.0,
@@ -106,6 +112,9 @@ impl Probes {
             self.follow_bps = None;
             return None;
         }
+        if now_us < self.last_began_us.saturating_add(APART_US) {
+            return None;
+        }
         let goal = match (self.follow_bps.take(), FIRST.get(self.first)) {
             (Some(goal), _) => goal,
             (None, Some(times)) => target * times,
@@ -118,6 +127,10 @@ impl Probes {
         Some(self.begin(now_us, goal.min(wanted * 1.2)))
     }
 
+    pub(super) fn do_not_follow(&mut self) {
+        self.follow_bps = None;
+    }
+
     pub(super) fn next_us(&self) -> i64 {
         self.next_us
     }
@@ -128,11 +141,12 @@ impl Probes {
             return None;
         }
         self.next_us = now_us + KNOCK_US;
-        Some(self.begin(now_us, target))
+        Some(self.begin(now_us, target.min(KNOCK_BPS)))
     }
 
     fn begin(&mut self, now_us: i64, goal_bps: f64) -> ProbeCluster {
         self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        self.last_began_us = now_us;
         self.open = Some(Open {
             id: self.last_id,
             goal_bps,

@@ -113,7 +113,10 @@ impl Egress {
                 held.wanted_bps = Some(wanted_bps);
                 held.heeds_estimate &= !is_whole || held.is_limited();
             }
-            None => self.lift_limits(&slots),
+            None => {
+                self.senders[sender].wanted_bps = None;
+                self.lift_limits(&slots);
+            }
         }
         let is_capped = self.senders[sender].is_capped();
         for &slot in &slots {

@@ -17,6 +17,8 @@ use crate::ids::SlotId;
 /// Who has told nothing of what was sent for so long does not tell at all: it is treated as
 /// without limit, until it does. Half of a slow start over a narrow link.
 const DEAF_US: i64 = 2_000_000;
+/// Whatever is overdue is looked at again this late: the worker has other subscribers.
+const SOONEST_US: i64 = 20_000;
 /// A frame leaves in one piece where the way carries twice what is sent (trials: the run is
 /// worth half the CPU time, and at twice the rate its last packet is half a frame late at
 /// most), and does so until it carries less than half as much again.
@@ -209,7 +211,7 @@ impl Egress {
         known.is_limited = known.estimator.why(now_us) != Why::Unlimited;
         let cluster = can_probe.and_then(|_| known.estimator.next_probe(now_us));
         let next_us = match known.is_heard {
-            true => known.estimator.poll_timeout(),
+            true => known.estimator.poll_timeout(can_probe.is_some()),
             false => Some(known.since_us + DEAF_US + 1),
         };
         let limit = known.is_limited.then(|| known.estimator.target_bps());
@@ -223,7 +225,7 @@ impl Egress {
             }
         }
         if let Some(next_us) = next_us {
-            let wait = Duration::from_micros(next_us.saturating_sub(now_us).max(1_000) as u64);
+            let wait = Duration::from_micros(next_us.saturating_sub(now_us).max(SOONEST_US) as u64);
             self.wake(index, now + wait);
         }
     }

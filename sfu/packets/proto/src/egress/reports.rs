@@ -152,8 +152,10 @@ impl Egress {
         };
         let slot = &mut self.slots[slot];
         slot.is_reported_on = true;
-        let known = &mut self.senders[sender].reported_loss;
-        *known += (f64::from(block.fraction_lost) / 256.0 - *known) / 8.0;
+        if self.adapts {
+            let known = &mut self.senders[sender].reported_loss;
+            *known += (f64::from(block.fraction_lost) / 256.0 - *known) / 8.0;
+        }
         let codec = slot.rewrite.current().map_or(0, |segment| segment.codec);
         let clock_rate = slot.parameters.codecs[codec].clock_rate.max(1);
         slot.counters.fraction_lost = f64::from(block.fraction_lost) / 256.0;
@@ -235,7 +237,10 @@ impl Egress {
         let (burst, packet) = self.feeds.get(&segment.layer)?.cache.get(number)?;
         // What stands there may be a filled hole, whose packet was left out.
         let temporal = burst.packets[packet as usize].temporal.layer;
-        if temporal > self.slots[index].temporal.highest() {
+        let slot = &self.slots[index];
+        // Under its own number it must be what it was, or one nonce would protect two packets.
+        let is_plain = segment.is_thinned() && slot.resends_as_it_was(segment.codec);
+        if temporal > slot.temporal.highest() || is_plain && temporal > 0 {
             return None;
         }
         Some(Retransmission {

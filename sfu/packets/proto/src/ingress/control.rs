@@ -11,6 +11,10 @@ use crate::limits::{FEEDBACK_PACKETS, NACKED_PER_PACKET};
 use crate::rtcp::{self, Packet, ReportBlocks, TransportFeedback};
 use crate::stages::{self, Stage};
 
+/// So many packets that feedback tells of count as one report: reading and matching them takes
+/// as long.
+const FEEDBACK_PACKETS_A_REPORT: u16 = 32;
+
 impl Ingress {
     pub(crate) fn receive_rtcp(
         &mut self,
@@ -137,6 +141,10 @@ impl Ingress {
     ) -> Result<(), DropReason> {
         if usize::from(feedback.status_count) > FEEDBACK_PACKETS {
             return Err(DropReason::RtcpMalformed);
+        }
+        // A report of a few bytes may tell of thousands of packets.
+        for _ in 0..feedback.status_count / FEEDBACK_PACKETS_A_REPORT {
+            self.receivers[receiver].report_rate.spend();
         }
         let times_us = feedback.arrivals().map_err(|_| DropReason::RtcpMalformed)?;
         let arrivals = Arrivals {

@@ -180,9 +180,14 @@ impl Ingress {
             return Err(DropReason::OverBitrate);
         }
         self.activate(now, index);
+        let is_picture = self.sources[source].is_video();
         let rates = &mut self.layers[index].rates;
         let temporal = temporal(codec, &info, is_keyframe);
-        rates.add(temporal.layer, arrived.packet.len(), info.keyframe);
+        rates.add(
+            temporal.layer,
+            arrived.packet.len(),
+            is_picture && info.keyframe,
+        );
         if !is_forwarding {
             return Err(DropReason::NotForwarding);
         }

@@ -54,6 +54,7 @@ impl Rates {
     fn measure(&mut self, now: Instant) -> Option<[u64; TEMPORAL_LAYERS]> {
         let Some(since) = self.since.replace(now) else {
             self.bytes = [0; TEMPORAL_LAYERS];
+            self.smoothed = None;
             return None;
         };
         let elapsed = now.saturating_duration_since(since).as_secs_f64().max(0.1);

@@ -207,7 +207,11 @@ impl Path {
         let now_us = self.now_ms as i64 * 1000;
         self.receive();
         self.tell();
-        if self.estimator.poll_timeout().is_some_and(|at| at <= now_us) {
+        if self
+            .estimator
+            .poll_timeout(true)
+            .is_some_and(|at| at <= now_us)
+        {
             self.estimator.handle_timeout(now_us);
         }
         self.choose();
