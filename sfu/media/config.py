@@ -36,7 +36,7 @@ class MediaConfig:
         maximum=15,
     )
     adaptation: bool = setting(
-        True,
+        False,
         "Find out what the way to each subscriber carries, and send no more. Without it everybody is sent "
         "what the layout asks for, whatever gets lost.",
         name="media_adaptation",
