@@ -119,6 +119,16 @@ async def hasty_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
         yield cast
 
 
+@pytest.fixture
+async def patient_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
+    """The server lets running calls go on for ten minutes once it is to stop."""
+    async with (
+        running_server("--drain-timeout", "600", tls="auto", host="0.0.0.0") as server,
+        acting(server, request) as cast,
+    ):
+        yield cast
+
+
 @contextlib.asynccontextmanager
 async def acting(server: RunningServer, request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
     cast = Cast(server)

@@ -51,13 +51,15 @@ async def test_what_just_happened_does_not_cover_the_link_to_send(cast: Cast) ->
         assert await ana.evaluate(COPIED_AND_COVERED) is False
 
 
-async def test_who_is_in_a_call_and_who_waits_are_told_that_the_server_stops(cast: Cast) -> None:
-    ana, late = await cast.chromium("ana"), await cast.chromium("late")
-    await ana.join(cast.room("drain"), "ana")
+async def test_who_is_in_a_call_and_who_waits_are_told_that_the_server_stops(
+    patient_cast: Cast,
+) -> None:
+    ana, late = await patient_cast.chromium("ana"), await patient_cast.chromium("late")
+    await ana.join(patient_cast.room("drain"), "ana")
     await ana.until("shows", "You are the first one here")
-    await late.goto(cast.room("drain"))
+    await late.goto(patient_cast.room("drain"))
     await late.until("canPress", "Join")
-    cast.server.process.send_signal(signal.SIGTERM)
+    patient_cast.server.process.send_signal(signal.SIGTERM)
     await ana.until("shows", "The server is shutting down. This call may go on until")
     await late.until("shows", "The server is shutting down and lets nobody new in.")
     await late.until("canPress", "Join", accept=lambda can: can is False)
