@@ -97,33 +97,30 @@ class Cast:
 
 
 @pytest.fixture
-async def host_server() -> AsyncIterator[RunningServer]:
-    """HTTPS on all addresses, as `make serve` starts it: browsers give cameras to secure pages only."""
-    async with running_server(tls="auto", host="0.0.0.0") as running:
-        yield running
-
-
-@pytest.fixture
-async def cast(host_server: RunningServer, request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
-    async with acting(host_server, request) as cast:
+async def cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
+    async with acting_before(request) as cast:
         yield cast
 
 
 @pytest.fixture
 async def hasty_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
     """The server waits five seconds, not thirty, for those who were cut."""
-    async with (
-        running_server("--limits-resume-s", "5", tls="auto", host="0.0.0.0") as server,
-        acting(server, request) as cast,
-    ):
+    async with acting_before(request, "--limits-resume-s", "5") as cast:
         yield cast
 
 
 @pytest.fixture
 async def patient_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
     """The server lets running calls go on for ten minutes once it is to stop."""
+    async with acting_before(request, "--drain-timeout", "600") as cast:
+        yield cast
+
+
+@contextlib.asynccontextmanager
+async def acting_before(request: pytest.FixtureRequest, *options: str) -> AsyncIterator[Cast]:
+    """HTTPS on all addresses, as `make serve` starts it: browsers give cameras to secure pages only."""
     async with (
-        running_server("--drain-timeout", "600", tls="auto", host="0.0.0.0") as server,
+        running_server(*options, tls="auto", host="0.0.0.0") as server,
         acting(server, request) as cast,
     ):
         yield cast
