@@ -120,15 +120,19 @@ impl Loss {
         };
         let is_higher = self.calm_bps.is_some_and(|calm| sent_bps > calm * HIGHER);
         if self.heavy_windows >= 2 || is_higher {
-            let loss = self.ratio;
-            self.trial = Some(Trial {
-                at_us: now_us,
-                loss,
-            });
-            self.cap_bps = Some(acknowledged_bps);
+            self.begin_trial(now_us, acknowledged_bps);
         } else if !is_heavy {
             self.inherent += (self.ratio - self.inherent) * 0.5;
         }
+    }
+
+    /// Down to what arrives.
+    fn begin_trial(&mut self, now_us: i64, acknowledged_bps: f64) {
+        self.trial = Some(Trial {
+            at_us: now_us,
+            loss: self.ratio,
+        });
+        self.cap_bps = Some(acknowledged_bps);
     }
 
     /// The loss goes on: has the trial helped?
@@ -141,12 +145,7 @@ impl Loss {
             self.cap_bps = None;
             self.trial = None;
         } else {
-            let loss = self.ratio;
-            self.trial = Some(Trial {
-                at_us: now_us,
-                loss,
-            });
-            self.cap_bps = Some(acknowledged_bps);
+            self.begin_trial(now_us, acknowledged_bps);
         }
     }
 }

@@ -123,14 +123,11 @@ impl Egress {
         if previous != layer {
             if let Some(key) = previous {
                 self.stop_waiting(key);
-                self.leave(index, key);
             }
-            if let Some(key) = layer {
-                self.attach(index, key);
-                if let Some(feed) = self.feeds.get_mut(&key) {
-                    feed.waiting += 1;
-                }
+            if let Some(feed) = layer.and_then(|key| self.feeds.get_mut(&key)) {
+                feed.waiting += 1;
             }
+            self.exchange(index, previous, layer);
         }
         if layer.is_none() {
             self.set_stopgap(index, None);
@@ -142,15 +139,7 @@ impl Egress {
 
     fn set_stopgap(&mut self, index: usize, layer: Option<LayerKey>) {
         let previous = std::mem::replace(&mut self.slots[index].stopgap, layer);
-        if previous == layer {
-            return;
-        }
-        if let Some(key) = previous {
-            self.leave(index, key);
-        }
-        if let Some(key) = layer {
-            self.attach(index, key);
-        }
+        self.exchange(index, previous, layer);
     }
 
     fn stop_waiting(&mut self, key: LayerKey) {
@@ -165,13 +154,18 @@ impl Egress {
 
     pub(super) fn set_current(&mut self, index: usize, layer: Option<LayerKey>) {
         let previous = std::mem::replace(&mut self.slots[index].current, layer);
-        if previous == layer {
+        self.exchange(index, previous, layer);
+    }
+
+    /// After the slot's own word for a layer has changed: a member of what it now takes, and of no more.
+    fn exchange(&mut self, index: usize, previous: Option<LayerKey>, next: Option<LayerKey>) {
+        if previous == next {
             return;
         }
         if let Some(key) = previous {
             self.leave(index, key);
         }
-        if let Some(key) = layer {
+        if let Some(key) = next {
             self.attach(index, key);
         }
     }

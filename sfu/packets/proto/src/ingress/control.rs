@@ -143,9 +143,8 @@ impl Ingress {
             return Err(DropReason::RtcpMalformed);
         }
         // A report of a few bytes may tell of thousands of packets.
-        for _ in 0..feedback.status_count / FEEDBACK_PACKETS_A_REPORT {
-            self.receivers[receiver].report_rate.spend();
-        }
+        let more = u64::from(feedback.status_count / FEEDBACK_PACKETS_A_REPORT);
+        self.receivers[receiver].report_rate.spend(more);
         let times_us = feedback.arrivals().map_err(|_| DropReason::RtcpMalformed)?;
         let arrivals = Arrivals {
             base_sequence: feedback.base_sequence,
@@ -156,7 +155,7 @@ impl Ingress {
     }
 
     fn pass(&mut self, receiver: usize, report: Report) {
-        self.receivers[receiver].report_rate.spend();
+        self.receivers[receiver].report_rate.spend(1);
         let transport = self.receivers[receiver].id;
         self.down.push(Down::Reported { transport, report });
     }

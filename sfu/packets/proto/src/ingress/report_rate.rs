@@ -30,7 +30,7 @@ impl ReportRate {
         self.left > 0
     }
 
-    pub(crate) fn spend(&mut self) {
-        self.left = self.left.saturating_sub(1);
+    pub(crate) fn spend(&mut self, reports: u64) {
+        self.left = self.left.saturating_sub(reports);
     }
 }
