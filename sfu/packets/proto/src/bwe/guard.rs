@@ -1,8 +1,9 @@
 //! Whether feedback comes at all, and the limit above which no flow may stay (RFC 8083).
 
-/// Nothing heard of what was sent for so long: halved, and again each time (the way back may be
-/// what is broken, RFC 8083 §4.1). Browsers tell every 50-250 ms; twice their worst pause on a
-/// busy machine is waited for, and the goal is 2 s.
+/// Nothing heard of what was sent for so long: what leaves is halved, and again each time (the
+/// way back may be what is broken, RFC 8083 §4.1). Browsers tell every 50-250 ms; twice their
+/// worst pause on a busy machine is waited for, and the goal is 2 s, of which the allocator, the
+/// frame that is being sent and a half second's window take the rest.
 const SILENCE_US: i64 = 1_300_000;
 /// Fewer packets than this need no answer.
 const FEWEST: u64 = 10;
@@ -50,14 +51,17 @@ impl Guard {
         (self.awaits && self.sent >= FEWEST).then_some(since + SILENCE_US)
     }
 
-    /// The new target, where nothing was heard for too long.
-    pub(super) fn silence(&mut self, now_us: i64, target: f64) -> Option<f64> {
+    /// The new target, where nothing was heard for too long. Of who uses most of it, what leaves
+    /// is halved: half of a target that is not used up would change little.
+    pub(super) fn silence(&mut self, now_us: i64, target: f64, sent_bps: f64) -> Option<f64> {
         if self.next_us().is_none_or(|at| at > now_us) {
             return None;
         }
         self.before_bps.get_or_insert(target);
         self.halved_us = now_us;
-        Some(target / 2.0)
+        let is_used = sent_bps > target / 2.0;
+        let most = if is_used { sent_bps } else { target };
+        Some(target.min(most) / 2.0)
     }
 
     /// Feedback told of packets; what may be returned to, and at once.
@@ -115,4 +119,20 @@ impl Guard {
 fn tcp_bps(loss: f64, round_trip_us: i64) -> f64 {
     let round_trip_s = round_trip_us.max(1_000) as f64 / 1e6;
     TCP_PACKET_BITS / (round_trip_s * (2.0 * loss / 3.0).sqrt().max(1e-6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leaves_is_halved_and_an_unused_target_is_not_thrown_away() {
+        for (sent_bps, next) in [(1e6, 0.5e6), (0.75e6, 0.375e6), (0.4e6, 0.5e6)] {
+            let mut guard = Guard::default();
+            guard.sent(0, FEWEST);
+            assert_eq!(guard.silence(SILENCE_US - 1, 1e6, sent_bps), None);
+            assert_eq!(guard.silence(SILENCE_US, 1e6, sent_bps), Some(next));
+            assert!(guard.is_silent());
+        }
+    }
 }

@@ -94,12 +94,14 @@ impl Loss {
         self.ratio = f64::from(self.lost) / f64::from(count);
         (self.received, self.lost) = (0, 0);
         self.since_us = Some(now_us);
+        // After an outage nothing has arrived lately; of what is sent now the rest will.
+        let arrives_bps = acknowledged_bps.max(sent_bps * (1.0 - self.ratio));
         if self.ratio <= self.inherent + FREE + noise(self.ratio, count) {
             self.calm(sent_bps, passed as f64 / 1e6);
         } else if let Some(trial) = self.trial {
-            self.weigh(now_us, trial, acknowledged_bps, round_trip_us);
+            self.weigh(now_us, trial, arrives_bps, round_trip_us);
         } else {
-            self.doubt(now_us, sent_bps, acknowledged_bps);
+            self.doubt(now_us, sent_bps, arrives_bps);
         }
     }
 
@@ -112,7 +114,7 @@ impl Loss {
         self.cap_bps = cap.filter(|&cap| cap < sent_bps * 2.0);
     }
 
-    fn doubt(&mut self, now_us: i64, sent_bps: f64, acknowledged_bps: f64) {
+    fn doubt(&mut self, now_us: i64, sent_bps: f64, arrives_bps: f64) {
         let is_heavy = self.ratio > HEAVY;
         self.heavy_windows = match is_heavy {
             true => self.heavy_windows.saturating_add(1),
@@ -120,23 +122,23 @@ impl Loss {
         };
         let is_higher = self.calm_bps.is_some_and(|calm| sent_bps > calm * HIGHER);
         if self.heavy_windows >= 2 || is_higher {
-            self.begin_trial(now_us, acknowledged_bps);
+            self.begin_trial(now_us, arrives_bps);
         } else if !is_heavy {
             self.inherent += (self.ratio - self.inherent) * 0.5;
         }
     }
 
     /// Down to what arrives.
-    fn begin_trial(&mut self, now_us: i64, acknowledged_bps: f64) {
+    fn begin_trial(&mut self, now_us: i64, arrives_bps: f64) {
         self.trial = Some(Trial {
             at_us: now_us,
             loss: self.ratio,
         });
-        self.cap_bps = Some(acknowledged_bps);
+        self.cap_bps = Some(arrives_bps);
     }
 
     /// The loss goes on: has the trial helped?
-    fn weigh(&mut self, now_us: i64, trial: Trial, acknowledged_bps: f64, round_trip_us: i64) {
+    fn weigh(&mut self, now_us: i64, trial: Trial, arrives_bps: f64, round_trip_us: i64) {
         if now_us < trial.at_us + round_trip_us + WINDOW_US {
             return;
         }
@@ -145,7 +147,7 @@ impl Loss {
             self.cap_bps = None;
             self.trial = None;
         } else {
-            self.begin_trial(now_us, acknowledged_bps);
+            self.begin_trial(now_us, arrives_bps);
         }
     }
 }
@@ -153,4 +155,24 @@ impl Loss {
 /// Two standard deviations of a share seen on so many packets.
 fn noise(ratio: f64, count: u32) -> f64 {
     2.0 * (ratio * (1.0 - ratio) / f64::from(count.max(1))).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0.6 s in which nothing arrived: the window of what did is empty when it is told.
+    #[test]
+    fn a_trial_after_an_outage_does_not_begin_at_the_floor() {
+        let mut loss = Loss::default();
+        for window in 0..4 {
+            (0..60).for_each(|_| loss.received(false));
+            loss.update(window * WINDOW_US, 800_000.0, 800_000.0, 100_000);
+        }
+        (0..10).for_each(|_| loss.received(false));
+        (0..50).for_each(|_| loss.lost());
+        loss.update(4 * WINDOW_US, 1_000_000.0, 0.0, 100_000);
+        let cap_bps = loss.cap_bps().expect("a trial, for the rate is higher");
+        assert!(cap_bps > 150_000.0 && cap_bps < 200_000.0, "{cap_bps}");
+    }
 }

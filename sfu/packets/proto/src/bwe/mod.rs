@@ -319,7 +319,9 @@ impl Estimator {
     }
 
     pub fn handle_timeout(&mut self, now_us: i64) {
-        if let Some(bps) = self.guard.silence(now_us, self.rate.target()) {
+        let sent_bps = self.sent.bps(now_us, ACKNOWLEDGED_US);
+        let target = self.rate.target();
+        if let Some(bps) = self.guard.silence(now_us, target, sent_bps) {
             self.rate.limit(bps);
         }
     }
