@@ -241,9 +241,11 @@ class SlotUndecodable:
 class SlotAdapted:
     """How the slot's picture was fitted to what its subscriber's way carries. It goes away by itself."""
 
-    __match_args__ = ("slot", "is_off", "reason")
+    __match_args__ = ("slot", "source", "is_off", "reason")
     @property
     def slot(self) -> int: ...
+    @property
+    def source(self) -> int: ...
     @property
     def is_off(self) -> bool: ...
     @property

@@ -11,6 +11,7 @@ for people and holds nothing secret. Knows no door.
     │   └── UnacceptableOffer  bad_offer    422   well-formed, but lacks what every session here needs
     ├── UnsupportedMedia    unsupported_media   406   no codec or feature in common
     ├── Unauthorized        unauthorized        401   token missing, malformed, forged, expired, foreign
+    │   └── TooEarly        too_early           401   a good token, whose time has not come
     ├── Forbidden           forbidden           403   the role does not allow it
     │   └── ForeignOrigin   forbidden           403   a page of another site asks
     ├── RoomLocked          room_locked         403
@@ -72,6 +73,10 @@ class UnsupportedMedia(SfuError):
 class Unauthorized(SfuError):
     code = "unauthorized"
     http_status = 401
+
+
+class TooEarly(Unauthorized):
+    code = "too_early"
 
 
 class Forbidden(SfuError):

@@ -1,8 +1,8 @@
 """Join tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA256 and the server's own secret.
 
-Claims: `room`, `role`, `exp`, `iat`, and `name` if the bearer's name is fixed. The algorithm is pinned
-(RFC 8725 §3.1), so `alg: none` and key confusion are refused before a signature is looked at. Knows no door
-and no room.
+Claims: `room`, `role`, `exp`, `iat`, `nbf` if it holds later only, and `name` if the bearer's name is
+fixed. The algorithm is pinned (RFC 8725 §3.1), so `alg: none` and key confusion are refused before a
+signature is looked at. Knows no door and no room.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ import jwt
 
 from sfu.auth.grants import ROLES, Grant
 from sfu.clock import Clock
-from sfu.errors import Unauthorized
+from sfu.errors import TooEarly, Unauthorized
 from sfu.limits import FIXED
 
 _ALGORITHM = "HS256"
@@ -69,4 +69,4 @@ class Tokens:
         if not now < expires:
             raise Unauthorized("The token has expired.")
         if now < starts:
-            raise Unauthorized("The token is not valid yet.")
+            raise TooEarly("The token is not valid yet.")

@@ -77,7 +77,8 @@ class SlotWatcher:
         if session.kind == "participant":
             session.room.slot_undecodable(session.id, self.slot, SourceId(source))
 
-    def on_adapted(self, is_off: bool, reason: AdaptReason | None) -> None:
+    def on_adapted(self, source: int, is_off: bool, reason: AdaptReason | None) -> None:
         session = self._session
         if session.kind == "participant":
-            session.room.slot_adapted(session.id, self.slot, off=is_off, reason=_shortfall(reason))
+            why = _shortfall(reason)
+            session.room.slot_adapted(session.id, self.slot, SourceId(source), off=is_off, reason=why)

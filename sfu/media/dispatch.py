@@ -102,7 +102,7 @@ class Dispatcher:
         entry = self._inventory.slots.get(event.slot)
         if entry is not None and entry.listener is not None:
             reason: AdaptReason | None = event.reason
-            tell(entry.listener.on_adapted, event.is_off, reason)
+            tell(entry.listener.on_adapted, event.source, event.is_off, reason)
 
     def _positions(self, event: _packets.AudioPositionsChanged) -> None:
         if listener := self._inventory.rooms.get(event.room):

@@ -140,8 +140,8 @@ class SlotListener(Protocol):
         """The subscriber has no payload type for what the source sends."""
         ...
 
-    def on_adapted(self, is_off: bool, reason: AdaptReason | None) -> None:
-        """Whether the picture is off, and why it is not better; None: nothing to say any more."""
+    def on_adapted(self, source: int, is_off: bool, reason: AdaptReason | None) -> None:
+        """Whether the source's picture is off, and why it is not better; None: nothing to say any more."""
         ...
 
 

@@ -240,11 +240,13 @@ class Room:
         if watcher is not None and track is not None:
             self._watching.undecodable(watcher, slot, track)
 
-    def slot_adapted(self, participant_id: str, slot: SlotId, *, off: bool, reason: Shortfall | None) -> None:
+    def slot_adapted(
+        self, participant_id: str, slot: SlotId, source: SourceId, *, off: bool, reason: Shortfall | None
+    ) -> None:
         """Media found why what the slot shows is not better, or not there, or that nothing is amiss."""
-        watcher = self._participants.get(participant_id)
-        if watcher is not None:
-            self._watching.adapted(watcher, slot, off=off, reason=reason)
+        watcher, track = self._participants.get(participant_id), self._tracks.of_media(source)
+        if watcher is not None and track is not None:
+            self._watching.adapted(watcher, slot, track, off=off, reason=reason)
 
     # -- moderation ------------------------------------------------------------------------------
 

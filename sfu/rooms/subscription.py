@@ -87,10 +87,12 @@ class Subscription:
                 return slot
         return None
 
-    def mark_adapted(self, slot_id: SlotId, *, off: bool, reason: Shortfall | None) -> Slot | None:
-        """None if that is known."""
+    def mark_adapted(
+        self, slot_id: SlotId, track: Track, *, off: bool, reason: Shortfall | None
+    ) -> Slot | None:
+        """None if the slot shows something else by now, or that is known."""
         for slot in self._slots:
-            if slot.id == slot_id and (slot.off, slot.reason) != (off, reason):
+            if slot.id == slot_id and slot.shown is track and (slot.off, slot.reason) != (off, reason):
                 slot.off, slot.reason = off, reason
                 return slot
         return None
@@ -144,6 +146,8 @@ def _first_free(free: Mapping[int, Slot]) -> int:
 def _show(slot: Slot, track: Track | None, size: TileSize | None) -> Change:
     change = Change(slot, slot.shown)
     slot.shown, slot.size, slot.undecodable = track, size, False
+    # Media says anew what is amiss with this one.
+    slot.off, slot.reason = False, None
     return change
 
 

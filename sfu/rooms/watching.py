@@ -42,6 +42,8 @@ class Watching:
             for slot in watcher.subscription.slots:
                 if slot.shown is track:
                     self._media.show(slot.id, track.media, slot.size)
+                    # Media says anew what is amiss with the new one.
+                    self.adapted(watcher, slot.id, track, off=False, reason=None)
 
     def gone(self, tracks: Iterable[Track], participants: Mapping[str, Participant]) -> None:
         """Tracks that are no more: their slots go to tiles that waited."""
@@ -60,8 +62,10 @@ class Watching:
         if slot is not None:
             self._emit(SlotsChanged(watcher.id, (shown(slot),)))
 
-    def adapted(self, watcher: Participant, slot_id: SlotId, *, off: bool, reason: Shortfall | None) -> None:
-        slot = watcher.subscription.mark_adapted(slot_id, off=off, reason=reason)
+    def adapted(
+        self, watcher: Participant, slot_id: SlotId, track: Track, *, off: bool, reason: Shortfall | None
+    ) -> None:
+        slot = watcher.subscription.mark_adapted(slot_id, track, off=off, reason=reason)
         if slot is not None:
             self._emit(SlotsChanged(watcher.id, (shown(slot),)))
 

@@ -19,6 +19,7 @@ ErrorCode = Literal[
     "bad_offer",  # the SDP cannot be parsed or lacks what it must have
     "unsupported_media",
     "unauthorized",  # token missing, malformed, wrong signature, expired, of another room
+    "too_early",  # a good token, whose `nbf` lies ahead
     "forbidden",  # the role does not allow it
     "room_locked",
     "room_full",

@@ -19,6 +19,7 @@ export type ErrorCode =
   | "bad_offer"
   | "unsupported_media"
   | "unauthorized"
+  | "too_early"
   | "forbidden"
   | "room_locked"
   | "room_full"

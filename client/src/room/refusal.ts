@@ -24,6 +24,7 @@ export function barOf(problem: JoinProblem): Bar {
     case "room_locked":
     case "room_full":
     case "draining":
+    case "too_early":
       return "for now";
     // A server that holds no more lobbies may still let people in.
     case "server_full":

@@ -140,7 +140,6 @@ export class SignalClient {
   #begin(joined: Joined): void {
     this.#session = joined.session;
     this.#lastSeq = joined.seq;
-    this.#heartbeat.start();
     this.#setState("open");
   }
 
@@ -170,6 +169,7 @@ export class SignalClient {
       throw new SignalLost("the session is over");
     }
     this.#socket = socket;
+    this.#heartbeat.start();
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
@@ -215,6 +215,7 @@ export class SignalClient {
 
   #cut(): void {
     this.#socket = null;
+    this.#heartbeat.stop();
     if (this.#session === null) {
       this.#requests.rejectAll(new SignalLost("cut"));
       return;
@@ -287,7 +288,8 @@ export class SignalClient {
 
   /** Closing a dead socket politely could take minutes. */
   #dropDead(): void {
-    if (this.#state !== "open") return;
+    // Resuming has a deadline of its own.
+    if (this.#isOver() || this.#state === "resuming") return;
     this.#letGo();
     this.#cut();
   }

@@ -34,6 +34,8 @@ export function problemOfJoin(problem: JoinProblem, w: Messages): string {
       return w.errorUnreachable;
     case "unauthorized":
       return w.errorUnauthorized;
+    case "too_early":
+      return w.errorTooEarly;
     case "forbidden":
       return w.errorForbidden;
     case "room_locked":

@@ -20,6 +20,7 @@ export class Prejoin extends PageElement {
     capture: { attribute: false },
     busy: { type: Boolean },
     entry: {},
+    opensAt: { type: Number },
     nameMissing: { state: true },
   };
   declare room: string;
@@ -30,6 +31,8 @@ export class Prejoin extends PageElement {
   declare busy: boolean;
   /** Why the server would not let the person in now. */
   declare entry: JoinProblem | null;
+  /** From when on the token holds, in seconds. */
+  declare opensAt: number | null;
   declare nameMissing: boolean;
   #shown: MediaStream | null = null;
 
@@ -40,6 +43,7 @@ export class Prejoin extends PageElement {
     this.nameFixed = false;
     this.busy = false;
     this.entry = null;
+    this.opensAt = null;
     this.nameMissing = false;
   }
 
@@ -63,7 +67,7 @@ export class Prejoin extends PageElement {
           <section class="mirror" aria-label=${w.preview}>${this.#mirror()}</section>
           <form class="prejoin-form" @submit=${this.#submit} novalidate>
             <h1>${bar === "for good" ? w.cannotJoin : w.prejoinTitle(this.room)}</h1>
-            ${this.#nameField()} ${this.#problem()} ${entryNotice(this.entry, this.room, w)}
+            ${this.#nameField()} ${this.#problem()} ${entryNotice(this.entry, this.room, this.opensAt, w)}
             <button
               class="button primary large"
               aria-describedby="entry-problem"

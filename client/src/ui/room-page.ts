@@ -10,7 +10,7 @@ import { PageElement } from "./element.ts";
 import { endedPage, refusedPage } from "./ended.ts";
 import "./prejoin.ts";
 import { settings } from "./settings.ts";
-import { nameIn } from "./token.ts";
+import { nameIn, opensAt } from "./token.ts";
 
 export type OpenSession = (room: string, token: string | null, capture: Capture) => RoomSession;
 
@@ -73,6 +73,7 @@ export class RoomPage extends PageElement {
       .capture=${capture}
       .busy=${this.busy}
       .entry=${this.#state?.entry ?? null}
+      .opensAt=${opensAt(this.#query.get("token"))}
       @near=${() => this.#session?.prepare()}
       @join=${(event: CustomEvent<string>) => {
         if (this.#givenName === null) settings.set("name", event.detail);

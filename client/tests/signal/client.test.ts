@@ -302,4 +302,29 @@ describe("a connection that looks open and is dead", () => {
     }
     expect(setup.states).toEqual(["open"]);
   });
+
+  it("is found out in the lobby too, and the join takes another", async () => {
+    const setup = setUp();
+    setup.client.open().catch(() => {});
+    setup.socket().open();
+    await vi.advanceTimersByTimeAsync(0);
+    const preparing = setup.client.prepare({ type: "prepare", room: "r", sdp: "offer", tracks: [] });
+    setup.socket().say({ type: "prepared", id: setup.socket().idOf("prepare"), sdp: "answer" });
+    await preparing;
+    await vi.advanceTimersByTimeAsync(18_000);
+    expect(setup.socket().last()).toEqual({ type: "ping" });
+    expect(setup.client.isUp).toBe(false);
+    await join(setup);
+    expect(setup.sockets).toHaveLength(2);
+    expect(setup.client.state).toBe("open");
+  });
+
+  it("is not asked about once it is known to be cut", async () => {
+    const setup = setUp();
+    setup.client.open().catch(() => {});
+    setup.socket().open();
+    await vi.advanceTimersByTimeAsync(0);
+    setup.socket().cut();
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { LANGUAGES } from "../../src/i18n/index.ts";
 import type { CallState, JoinProblem } from "../../src/room/call.ts";
 import { aloneCard, banners } from "../../src/ui/call-banners.ts";
-import { clockTime } from "../../src/ui/clock-time.ts";
+import { clockTime, dayAndTime } from "../../src/ui/clock-time.ts";
 import { Landing } from "../../src/ui/landing.ts";
 import { Prejoin } from "../../src/ui/prejoin.ts";
 import { fakeCapture } from "../room/fake-media.ts";
@@ -35,6 +35,7 @@ describe("the lobby", () => {
     ["room_locked", en.errorLocked],
     ["room_full", en.errorFull],
     ["draining", en.entryDraining],
+    ["too_early", en.errorTooEarly],
   ] as const)("tells of %s and that it waits", async (problem, text) => {
     const page = await lobby(problem);
     expect(told(page)).toContain(text);
@@ -43,6 +44,17 @@ describe("the lobby", () => {
     page.entry = null;
     await page.updateComplete;
     expect([told(page), isBarred(page)]).toEqual(["", false]);
+  });
+
+  it("tells from when on a link opens the room", async () => {
+    const page = await lobby("too_early");
+    page.opensAt = Math.floor(Date.now() / 1000);
+    await page.updateComplete;
+    expect(told(page)).toContain(en.entryOpens(clockTime(page.opensAt)));
+    page.opensAt += 40 * 24 * 3600;
+    await page.updateComplete;
+    expect(told(page)).toContain(en.entryOpens(dayAndTime(page.opensAt)));
+    expect(dayAndTime(page.opensAt)).not.toBe(clockTime(page.opensAt));
   });
 
   it("tells of a link that is not valid, whose Join cannot work", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { nameIn } from "../../src/ui/token.ts";
+import { nameIn, opensAt } from "../../src/ui/token.ts";
 
 const token = (claims: unknown) =>
   `e30.${Buffer.from(JSON.stringify(claims), "utf8").toString("base64url")}.signature`;
@@ -15,4 +15,15 @@ describe("nameIn", () => {
       expect(nameIn(without)).toBeNull();
     },
   );
+});
+
+describe("opensAt", () => {
+  it.each([
+    [token({ nbf: 1_900_000_000 }), 1_900_000_000],
+    [token({ nbf: "soon" }), null],
+    [token({}), null],
+    [null, null],
+  ])("of %s is %s", (of, expected) => {
+    expect(opensAt(of)).toBe(expected);
+  });
 });

@@ -7,7 +7,7 @@ import pytest
 from sfu.auth.grants import EVERY_ROOM, Grant
 from sfu.auth.tokens import Tokens
 from sfu.clock import ManualClock
-from sfu.errors import Unauthorized
+from sfu.errors import TooEarly, Unauthorized
 
 SECRET = b"s" * 32
 CLAIMS = {"room": "lobby", "role": "publisher", "iat": 1_800_000_000, "exp": 1_800_000_060}
@@ -98,6 +98,11 @@ def test_a_missing_claim_is_named(tokens: Tokens, claim: str):
 def test_claims_of_the_wrong_kind_are_refused_even_if_signed(tokens: Tokens, wrong: dict):
     with pytest.raises(Unauthorized):
         tokens.check(signed(CLAIMS | wrong))
+
+
+def test_one_that_begins_later_says_so(tokens: Tokens):
+    with pytest.raises(TooEarly):
+        tokens.check(signed(CLAIMS | {"nbf": 1_900_000_000}))
 
 
 @pytest.mark.parametrize(

@@ -254,11 +254,15 @@ def test_an_undecodable_slot_is_passed_on() -> None:
 def test_why_a_picture_is_not_better_is_passed_on_where_something_is_amiss(reason, told_reason) -> None:
     setting = Setting()
     ada = setting.joiner.join(setting.request())
-    _, _, listener = setting.media.slots[setting.media.slot("v0")[0]]
+    (slot, _), (_, _, listener) = setting.media.slot("v0"), setting.media.slots[setting.media.slot("v0")[0]]
+    grace = setting.joiner.join(setting.request(name="Grace", sdp=offer(*SENT)))
+    camera = setting.room().participant(grace.session.id).tracks["camera"]
+    setting.room().set_view(ada.session.id, [View(camera.id, TileSize(640, 360))])
+    assert setting.media.shown[slot] == camera.media
     assert listener is not None
-    listener.on_adapted(True, reason)
+    listener.on_adapted(camera.media, True, reason)
     changed = told(setting, events.SlotsChanged)[-1]
-    shown = events.SlotShown("v0", None, False, off=True, reason=told_reason)
+    shown = events.SlotShown("v0", camera.id, False, off=True, reason=told_reason)
     assert changed == events.SlotsChanged(ada.session.id, (shown,))
 
 

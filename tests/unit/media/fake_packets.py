@@ -54,6 +54,7 @@ class SlotUndecodable:
 @dataclass(frozen=True)
 class SlotAdapted:
     slot: int
+    source: int
     is_off: bool
     reason: str | None
 

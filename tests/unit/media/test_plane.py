@@ -408,10 +408,10 @@ async def test_slots_hear_of_switches(plane, packets, browser) -> None:
 async def test_slots_hear_what_they_were_fitted_to(plane, packets, browser) -> None:
     heard = Heard()
     slot = plane.add_slot(browser.transport.id, VIDEO_SLOT, heard).id
-    packets.emit(fake.SlotAdapted(slot, True, "your_downlink"), fake.SlotAdapted(12345, True, None))
-    packets.emit(fake.SlotAdapted(slot, False, None))
+    packets.emit(fake.SlotAdapted(slot, 8, True, "your_downlink"), fake.SlotAdapted(12345, 8, True, None))
+    packets.emit(fake.SlotAdapted(slot, 8, False, None))
     await until(lambda: len(heard) == 2)
-    assert heard == [("on_adapted", True, "your_downlink"), ("on_adapted", False, None)]
+    assert heard == [("on_adapted", 8, True, "your_downlink"), ("on_adapted", 8, False, None)]
 
 
 # -- rooms ------------------------------------------------------------------------------------------

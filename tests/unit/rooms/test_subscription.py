@@ -178,19 +178,34 @@ def test_undecodable_is_told_once_and_ends_with_the_track() -> None:
 def test_why_a_picture_is_not_better_is_told_once_and_goes_away() -> None:
     world = World()
     ada = world.join(slots=1)
-    (a,) = _crowd(world, 1)
+    a, b = _crowd(world, 2)
     world.look(ada, a)
-    slot = ada.subscription.slots[0].id
+    slot, source = ada.subscription.slots[0].id, world.media_of(a)
     world.scribe.clear()
-    world.room.slot_adapted(ada.id, slot, off=True, reason="your_downlink")
-    world.room.slot_adapted(ada.id, slot, off=True, reason="your_downlink")
-    world.room.slot_adapted(ada.id, SlotId(9000), off=True, reason="your_downlink")
-    world.room.slot_adapted("nobody", slot, off=True, reason="your_downlink")
-    world.room.slot_adapted(ada.id, slot, off=False, reason=None)
+    world.room.slot_adapted(ada.id, slot, source, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, slot, source, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, SlotId(9000), source, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, slot, world.media_of(b), off=True, reason="senders_camera")
+    world.room.slot_adapted("nobody", slot, source, off=True, reason="your_downlink")
+    world.room.slot_adapted(ada.id, slot, source, off=False, reason=None)
     assert world.scribe.events == [
         events.SlotsChanged(ada.id, (events.SlotShown("v0", a, False, off=True, reason="your_downlink"),)),
         events.SlotsChanged(ada.id, (events.SlotShown("v0", a, False),)),
     ]
+
+
+def test_what_was_amiss_with_another_track_is_not_said_of_the_next() -> None:
+    world = World()
+    ada = world.join(slots=1)
+    a, b = _crowd(world, 2)
+    world.look(ada, a)
+    slot, before = ada.subscription.slots[0].id, world.media_of(a)
+    world.room.slot_adapted(ada.id, slot, before, off=True, reason="your_downlink")
+    world.scribe.clear()
+    world.look(ada, b)
+    # Still under way when the slot changed.
+    world.room.slot_adapted(ada.id, slot, before, off=True, reason="senders_uplink")
+    assert world.scribe.events == [events.SlotsChanged(ada.id, (events.SlotShown("v0", b, False),))]
 
 
 def test_join_and_leave_cost_those_who_do_not_watch_nothing() -> None:

@@ -61,6 +61,7 @@ pub enum Event {
     /// and why it is not better. It goes away by itself.
     SlotAdapted {
         slot: SlotId,
+        source: SourceId,
         is_off: bool,
         reason: Option<Reason>,
     },

@@ -190,6 +190,7 @@ impl Room {
                 slot: held,
                 is_off,
                 reason,
+                ..
             } if held == SlotId(slot) => Some((is_off, reason)),
             _ => None,
         });
@@ -452,4 +453,25 @@ fn a_lossy_uplink_is_the_senders() {
         room.world.receive(&mut room.viewer);
     }
     assert_eq!(room.adapted(1), [(false, Some(Reason::SendersUplink))]);
+}
+
+#[test]
+fn what_was_said_of_one_picture_is_said_anew_of_the_next() {
+    let mut room = Room::new();
+    let other = room.world.peer();
+    room.world.add_camera(2, &other, &["f", "h", "q"]);
+    room.run(2);
+    room.cap(Some(400));
+    room.run(3);
+    assert_eq!(room.adapted(1), [(false, Some(Reason::ModeratorsCap))]);
+    room.world.show(1, 2);
+    room.run(3);
+    assert_eq!(
+        room.adapted(1),
+        [],
+        "of what sends nothing nothing is amiss"
+    );
+    room.world.show(1, 1);
+    room.run(3);
+    assert_eq!(room.adapted(1), [(false, Some(Reason::ModeratorsCap))]);
 }

@@ -285,14 +285,17 @@ impl Egress {
         let since = slot.suspected.1.unwrap_or(now);
         let is_off = slot.limit == Limit::Nothing && slot.shown.is_some();
         reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
-        if slot.told_reason != (reason, is_off) {
-            slot.told_reason = (reason, is_off);
-            self.events.push(Event::SlotAdapted {
-                slot: slot.id,
-                is_off,
-                reason,
-            });
-        }
+        let told = (reason, is_off);
+        let Some((source, _)) = slot.shown.filter(|_| slot.told_reason != told) else {
+            return;
+        };
+        slot.told_reason = told;
+        self.events.push(Event::SlotAdapted {
+            slot: slot.id,
+            source,
+            is_off,
+            reason,
+        });
     }
 
     /// The highest temporal layer that the slot is sent of what it shows now.

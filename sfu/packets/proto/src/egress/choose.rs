@@ -106,8 +106,7 @@ impl Egress {
         if previous == next {
             return;
         }
-        self.slots[index].told_undecodable = None;
-        self.slots[index].memory.begin_anew();
+        self.slots[index].begin_anew();
         if let Some(source) = previous.and_then(|id| self.sources.get_mut(&id)) {
             source.slots.remove(index);
         }

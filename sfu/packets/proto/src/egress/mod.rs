@@ -127,6 +127,7 @@ impl Egress {
         for &slot in source.slots.as_slice() {
             if let Some(slot) = self.slots.get_mut(slot) {
                 slot.shown = None;
+                slot.begin_anew();
             }
             self.choose(slot);
         }

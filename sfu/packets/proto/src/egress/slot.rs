@@ -161,6 +161,14 @@ impl Slot {
         }
     }
 
+    /// It is told to show something else: what was said of its picture does not hold for that.
+    pub(crate) fn begin_anew(&mut self) {
+        self.told_undecodable = None;
+        self.suspected = (None, None);
+        self.told_reason = (None, false);
+        self.memory.begin_anew();
+    }
+
     /// Whether packets of the layer may be for this slot.
     pub(crate) fn takes_layer(&self, layer: LayerKey) -> bool {
         [self.current, self.wanted, self.stopgap].contains(&Some(layer))
