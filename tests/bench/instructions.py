@@ -33,7 +33,7 @@ MOST_ADDED = 0.04
 POSITIONS = tuple("0123456789+-*")
 RUST = re.compile(r"::|^_R|^_ZN")
 LEFT_OUT = re.compile(
-    r"aws_lc"
+    r"aws_lc|\bring(::|_core)"
     r"|\bforward::"  # the program around the packet path
 )
 

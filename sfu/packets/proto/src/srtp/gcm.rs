@@ -1,7 +1,7 @@
-//! AEAD_AES_128_GCM (RFC 7714).
+//! AEAD_AES_128_GCM (RFC 7714), by ring, which uses VAES on processors without AVX-512 too.
 
-use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 use aws_lc_rs::error::Unspecified;
+use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, Tag, UnboundKey};
 
 use super::packet_id::PacketId;
 
@@ -14,7 +14,8 @@ pub(super) struct GcmKeys {
 
 impl GcmKeys {
     pub(super) fn new(key: &[u8; 16], salt: [u8; 12]) -> Result<Self, Unspecified> {
-        let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, key)?);
+        let key = UnboundKey::new(&AES_128_GCM, key).map_err(refused)?;
+        let key = LessSafeKey::new(key);
         Ok(Self { key, salt })
     }
 
@@ -26,6 +27,7 @@ impl GcmKeys {
     ) -> Result<Tag, Unspecified> {
         self.key
             .seal_in_place_separate_tag(self.nonce(id), Aad::from(aad), payload)
+            .map_err(refused)
     }
 
     pub(super) fn open(
@@ -35,7 +37,8 @@ impl GcmKeys {
         sealed: &mut [u8],
     ) -> Result<(), Unspecified> {
         self.key
-            .open_in_place(self.nonce(id), Aad::from(aad), sealed)?;
+            .open_in_place(self.nonce(id), Aad::from(aad), sealed)
+            .map_err(refused)?;
         Ok(())
     }
 
@@ -52,4 +55,9 @@ impl GcmKeys {
         }
         Nonce::assume_unique_for_key(nonce)
     }
+}
+
+/// Both libraries tell no more than that.
+fn refused(_: ring::error::Unspecified) -> Unspecified {
+    Unspecified
 }

@@ -20,7 +20,9 @@ fn array<const N: usize>(text: &str) -> [u8; N] {
 /// RFC 7714 §16: key 00..0f, salt "Quid pro quo".
 fn gcm() -> SessionKeys {
     let key = array("000102030405060708090a0b0c0d0e0f");
-    SessionKeys::Gcm(GcmKeys::new(&key, array("517569642070726f2071756f")).unwrap())
+    SessionKeys::Gcm(Box::new(
+        GcmKeys::new(&key, array("517569642070726f2071756f")).unwrap(),
+    ))
 }
 
 #[test]
