@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use sfu_proto::bwe::{Arrivals, Config, Estimator, Sent};
+use sfu_proto::codecs::dependency::Dependencies;
 use sfu_proto::codecs::{describe, rewrite};
 use sfu_proto::command::{Codec, IceCredentials, SrtpProfile};
 use sfu_proto::demux::classify;
@@ -179,6 +180,30 @@ fn codec_descriptors() {
             assert_eq!(before.picture_id.map(|id| id.is_15_bit), Some(id.is_15_bit));
         }
     }
+}
+
+#[test]
+fn dependency_descriptors() {
+    let mut random = Random(8);
+    // Two spatial layers, of each a key frame and one after it.
+    let structure = [0xc0, 0, 1, 0x80, 0x01, 0x11, 0xd5, 0x0e, 0x08, 0x80, 0];
+    let mut known = Dependencies::default();
+    let mut described = 0;
+    for _ in 0..ROUNDS {
+        let mut descriptor = match random.below(2) {
+            0 => random.bytes(48),
+            _ => structure.to_vec(),
+        };
+        random.mutate(&mut descriptor);
+        let Ok(frame) = known.read(&descriptor) else {
+            continue;
+        };
+        assert!(frame.spatial_layer <= frame.top && frame.top < 8);
+        assert!(frame.spatial_layer < known.spatial_layers());
+        assert_eq!(frame.opens & !frame.serves, 0);
+        described += 1;
+    }
+    assert!(described > ROUNDS / 100);
 }
 
 /// Feedback for what was never sent, from clocks that jump, told again and again.

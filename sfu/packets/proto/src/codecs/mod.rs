@@ -8,6 +8,7 @@
 mod audio;
 mod av1;
 mod bits;
+pub mod dependency;
 mod h264;
 mod h265;
 mod red;
