@@ -158,6 +158,10 @@ bench-memory: build .venv/.development ## Measure what an idle server and its su
 bench-network: build .venv/.development ## Measure what viewers get over bad links: CASE=step_down SEEDS=5 PEERS=browser
 	$(BIN)/python -m tests.bench.network $(addprefix --case ,$(CASE)) $(addprefix --seeds ,$(SEEDS)) $(addprefix --peers ,$(PEERS)) $(addprefix --keep ,$(KEEP))
 
+.PHONY: bench-links
+bench-links: tools ## Simulate what viewers get over bad links, 50 seeds a case: CASE=5.1 SEEDS=50
+	$(CARGO) run --quiet --locked --release --package sfu-proto --example links --manifest-path $(MANIFEST) -- "$(CASE)" $(SEEDS)
+
 .PHONY: bench-link
 bench-link: build .venv/.development ## Measure how punctual the emulated link of bench-network is
 	$(BIN)/python -m tests.bench.network.punctual

@@ -558,7 +558,7 @@ impl Peer {
         out
     }
 
-    fn open(&mut self, mut datagram: Vec<u8>, mail: &mut Mail) {
+    pub fn open(&mut self, mut datagram: Vec<u8>, mail: &mut Mail) {
         match sfu_proto::demux::classify(&datagram) {
             Some(sfu_proto::demux::Kind::Rtp) => {
                 let header = Header::parse(&datagram).unwrap();
