@@ -225,6 +225,20 @@ def test_opus_goes_before_red() -> None:
     assert "a=fmtp:63 111/111" in microphone
 
 
+@pytest.mark.parametrize("fmtp", ["111/111", "111", "9/9", "111/9", "0/0", "111/111/111"])
+def test_red_is_answered_where_all_its_blocks_are_opus(fmtp: str) -> None:
+    lines = [
+        "a=rtpmap:63 red/48000/2",
+        f"a=fmtp:63 {fmtp}",
+        "a=rtpmap:111 opus/48000/2",
+        "a=rtpmap:9 G722/8000",
+    ]
+    text = answer(offer(section("0", "audio", "recvonly", lines, "63 111 9")))
+    is_opus = set(fmtp.split("/")) == {"111"}
+    assert ("a=rtpmap:63 red/48000/2" in lines_of(text)) == is_opus
+    assert (f"a=fmtp:63 {fmtp}" in lines_of(text)) == is_opus
+
+
 def test_feedback_is_what_was_offered_and_is_known() -> None:
     lines = [*VP8, "a=rtcp-fb:96 goog-remb", "a=rtcp-fb:96 transport-cc", "a=rtcp-fb:96 ccm fir",
              "a=rtcp-fb:96 ack rpsi", "a=rtcp-fb:96 nack"]  # fmt: skip
