@@ -46,7 +46,7 @@ pub(crate) trait Wire {
 pub(crate) fn must_wait<W: Wire>(now: Instant, egresses: &[Egress<W>]) -> bool {
     let mut blocked = egresses.iter().filter(|egress| egress.is_blocked());
     let count = blocked.clone().count();
-    count > 0 && (count == egresses.len() || blocked.any(|egress| egress.age(now) < STUCK))
+    count > 0 && (count == egresses.len() || blocked.any(|egress| !egress.is_stuck(now)))
 }
 
 /// Datagrams that went nowhere.
@@ -68,6 +68,8 @@ pub(crate) struct Egress<W> {
     pub(crate) wire: W,
     queue: VecDeque<Parcel>,
     queued_bytes: usize,
+    /// The socket has been full since, and has taken nothing.
+    full_since: Option<Instant>,
     segmentation: Segmentation,
     losses: Losses,
     /// Reused from batch to batch.
@@ -84,6 +86,7 @@ impl<W: Wire> Egress<W> {
             wire,
             queue: VecDeque::new(),
             queued_bytes: 0,
+            full_since: None,
             segmentation,
             losses: Losses::default(),
             pieces: Vec::new(),
@@ -110,6 +113,14 @@ impl<W: Wire> Egress<W> {
         oldest.map_or(Duration::ZERO, |parcel| {
             now.saturating_duration_since(parcel.since)
         })
+    }
+
+    /// What waits for it has waited long, or would: what little there is for a dead socket is
+    /// forgotten before more comes, and would be waited for each time anew.
+    fn is_stuck(&self, now: Instant) -> bool {
+        let full = self.full_since;
+        let full = full.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
+        self.age(now).max(full) >= STUCK
     }
 
     /// Sends what of `batch` belongs to `socket`, or queues it.
@@ -158,12 +169,16 @@ impl<W: Wire> Egress<W> {
         while next < pieces.len() {
             match self.wire.send(arena, &pieces[next..]) {
                 Ok(sent) => {
+                    self.full_since = None;
                     self.segmentation.sent(now, &pieces[next]);
                     next += sent;
                 }
                 Err(error) => match Refusal::of(&error, &pieces[next]) {
                     Refusal::Again => {}
-                    Refusal::Full => return next,
+                    Refusal::Full => {
+                        self.full_since.get_or_insert(now);
+                        return next;
+                    }
                     Refusal::Run { is_lasting } => {
                         self.segmentation.refused(is_lasting);
                         let mut singles = Vec::new();

@@ -324,3 +324,33 @@ fn a_stuck_socket_keeps_the_others_waiting_for_a_while_and_not_for_ever() {
     sockets[0].resume(later + STUCK);
     assert!(!must_wait(later + STUCK, &sockets));
 }
+
+/// What little there is for it is forgotten before more comes.
+#[test]
+fn a_dead_socket_with_little_to_send_is_waited_for_once() {
+    let start = Instant::now();
+    let mut sockets = [egress([]), egress([])];
+    let dead = || Answer::Fails(EAGAIN);
+    let (mut waited, mut now) = (Duration::ZERO, start);
+    for _ in 0..20 {
+        sockets[0].wire.script.push_back(dead());
+        sockets[0].send(now, &singles(1), 0);
+        let next = now + QUEUE_AGE + Duration::from_millis(10);
+        while now < next {
+            waited += match must_wait(now, &sockets) {
+                true => Duration::from_millis(10),
+                false => Duration::ZERO,
+            };
+            now += Duration::from_millis(10);
+        }
+        sockets[0].resume(now);
+        assert!(!sockets[0].is_blocked());
+    }
+    assert_eq!(waited, STUCK);
+
+    // It lives again, and is full for a moment.
+    sockets[0].send(now, &singles(1), 0);
+    sockets[0].wire.script.push_back(dead());
+    sockets[0].send(now, &singles(1), 0);
+    assert!(must_wait(now, &sockets));
+}
