@@ -104,6 +104,8 @@ pub struct Counters {
 pub struct Estimator {
     history: History,
     sent: Window,
+    /// Of that, what probes were.
+    padding: Window,
     /// On the receiver's clock.
     acknowledged: Window,
     delay: Delay,
@@ -126,6 +128,7 @@ impl Estimator {
         Self {
             history: History::new(),
             sent: Window::new(),
+            padding: Window::new(),
             acknowledged: Window::new(),
             delay: Delay::new(),
             loss: Loss::default(),
@@ -145,6 +148,7 @@ impl Estimator {
         self.note(now_us, sent);
         self.on_sent_all(now_us, 1, sent.bytes);
         if sent.cluster != 0 {
+            self.padding.add(now_us, sent.bytes);
             self.probes.sent(sent.cluster);
         }
     }
@@ -290,18 +294,22 @@ impl Estimator {
 
     fn wanted(&self, now_us: i64) -> f64 {
         let sent = self.sent.bps(now_us, ACKNOWLEDGED_US);
-        let wanted = self.wanted_bps.unwrap_or(sent * WANTED_TIMES);
+        // Or probes would be a reason for more of them.
+        let media = sent - self.padding.bps(now_us, ACKNOWLEDGED_US);
+        let wanted = self.wanted_bps.unwrap_or(media * WANTED_TIMES);
         wanted.clamp(self.bounds.0, self.bounds.1)
     }
 
     /// Padding to send now, if any.
     pub fn next_probe(&mut self, now_us: i64) -> Option<ProbeCluster> {
-        if self.guard.is_silent() {
+        let is_normal = self.delay.usage() == Usage::Normal;
+        let has_begun = self.counters.received > 0;
+        let is_stuck = has_begun && !is_normal && self.sent_bps(now_us) == 0;
+        if self.guard.is_silent() || is_stuck {
             // Where nothing else is sent any more, nothing else would ever be heard.
             return self.probes.knock(now_us, self.target());
         }
-        let is_clear = self.delay.usage() == Usage::Normal && self.counters.received > 0;
-        if !is_clear {
+        if !is_normal || !has_begun {
             return None;
         }
         let (target, wanted) = (self.target(), self.wanted(now_us));
