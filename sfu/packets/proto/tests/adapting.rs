@@ -11,73 +11,10 @@ use sfu_proto::allocator::Reason;
 use sfu_proto::command::{Command, SrtpProfile};
 use sfu_proto::event::Event;
 use sfu_proto::ids::{RoomId, SlotId};
-use sfu_proto::rtcp::{Packet, packets};
+use world::publisher::{self, Publisher};
 use world::*;
 
-const KBPS: [u64; 3] = [1500, 500, 150];
-const FRAME_MS: u64 = 33;
-/// libwebrtc's order of three temporal layers.
-const PATTERN: [u8; 4] = [0, 2, 1, 2];
-
-/// A camera with three layers, and a microphone, of one publisher; keyframes when asked.
-struct Publisher {
-    peer: Peer,
-    layers: Vec<Camera>,
-    tl0: [u8; 3],
-    frames: usize,
-    microphone: Option<Microphone>,
-    keyframe_wanted: BTreeSet<u32>,
-    active: Vec<usize>,
-}
-
-impl Publisher {
-    fn new(world: &mut World, source: u64) -> Self {
-        let peer = world.peer();
-        world.add_camera(source, &peer, &["f", "h", "q"]);
-        let mid = format!("v{source}");
-        let ssrc = source as u32 * 1000;
-        let layers = ["f", "h", "q"].iter().zip(1..);
-        let layers = layers.map(|(rid, index)| Camera::new(&peer, ssrc + index, Some(rid), &mid));
-        Self {
-            layers: layers.collect(),
-            tl0: [0; 3],
-            frames: 0,
-            microphone: None,
-            keyframe_wanted: (ssrc + 1..=ssrc + 3).collect(),
-            active: vec![0, 1, 2],
-            peer,
-        }
-    }
-
-    /// Bytes of a frame: 40, 20 and 40 % of the rate are those of the temporal layers.
-    fn sizes(layer: usize, temporal: u8) -> Vec<usize> {
-        let bits_a_cycle = KBPS[layer] as usize * FRAME_MS as usize * 4;
-        let bytes = bits_a_cycle / 8 * if temporal == 0 { 4 } else { 2 } / 10;
-        let count = bytes.div_ceil(1100);
-        vec![(bytes / count).saturating_sub(60).max(24); count]
-    }
-
-    fn frame(&mut self, world: &mut World) -> Vec<Sent> {
-        for datagram in world.receive(&mut self.peer).rtcp {
-            for packet in packets(&datagram) {
-                if let Ok(Packet::Pli { media_ssrc }) = packet {
-                    self.keyframe_wanted.insert(media_ssrc);
-                }
-            }
-        }
-        let mut all = Vec::new();
-        for &index in &self.active {
-            let layer = &mut self.layers[index];
-            let temporal = PATTERN[self.frames % 4];
-            let is_keyframe = temporal == 0 && self.keyframe_wanted.remove(&layer.ssrc);
-            self.tl0[index] = self.tl0[index].wrapping_add(u8::from(temporal == 0));
-            (layer.temporal, layer.tl0) = (temporal, self.tl0[index]);
-            all.extend(layer.frame(is_keyframe, &Self::sizes(index, temporal)));
-        }
-        self.frames += 1;
-        all
-    }
-}
+const FRAME_MS: u64 = publisher::FRAME_MS;
 
 /// What a viewer has got, looked at packet by packet.
 #[derive(Default)]

@@ -118,12 +118,22 @@ impl Egress {
                 self.lift_limits(&slots);
             }
         }
+        let is_held_back = self.is_held_back(sender);
+        self.expect_reports(now, sender, is_held_back);
         let is_capped = self.senders[sender].is_capped();
         for &slot in &slots {
             if !self.slots[slot].is_audio() {
                 self.explain(now, slot, is_capped);
             }
         }
+    }
+
+    /// Is sent less than it is shown.
+    pub(super) fn is_held_back(&self, sender: usize) -> bool {
+        let slots = self.senders[sender].slots.iter();
+        slots
+            .map(|&(_, slot)| &self.slots[slot])
+            .any(|slot| slot.limit != Limit::None && slot.shown.is_some())
     }
 
     fn lift_limits(&mut self, slots: &[usize]) {

@@ -29,6 +29,9 @@ const OVER_TENTHS: u64 = 11;
 /// packets is lost at the same time (draft-ietf-rmcat-gcc-02 §6: 2-10 % is the range where a
 /// sender holds).
 const REMB_LOSS: f64 = 0.05;
+/// Seconds without anything sent after which what was told before counts no more: receiver
+/// reports come each second, and those of the last packets have come by then.
+const STALE: u8 = 3;
 
 pub(crate) struct Bandwidth {
     pub(crate) estimator: Estimator,
@@ -140,6 +143,35 @@ impl Sender {
         })
     }
 
+    /// Nothing more is known of its way, which is no limit.
+    fn forget_way(&mut self) {
+        self.bandwidth = None;
+        self.remb_bps = None;
+        self.reported_loss = 0.0;
+        self.has_room = true;
+        self.heeds_estimate = false;
+        self.resending.limit(None);
+    }
+
+    /// What it tells is not of what it is sent.
+    fn is_deaf(&mut self) {
+        if self.bandwidth.is_some() {
+            self.forget_way();
+        }
+        self.may_estimate = false;
+    }
+
+    /// Nothing was sent for a second. Who is sent nothing tells nothing, and who cannot be probed
+    /// would never be sent anything again.
+    pub(super) fn rests(&mut self) {
+        self.rested = self.rested.saturating_add(1);
+        let known = self.bandwidth.as_ref();
+        let can_probe = known.is_some_and(|known| known.can_probe);
+        if self.rested >= STALE && !can_probe {
+            self.forget_way();
+        }
+    }
+
     fn judge_headroom(&mut self, now_us: i64) {
         let Some(known) = self.bandwidth.as_ref().filter(|known| known.is_limited) else {
             self.has_room = true;
@@ -167,7 +199,12 @@ impl Egress {
         if !self.adapts || !sender.extensions.has(Extension::TransportSequenceNumber) {
             return;
         }
+        sender.rested = 0;
+        if self.is_sent_unnumbered(index) {
+            return self.senders[index].is_deaf();
+        }
         let now_us = self.clock.us(now);
+        let sender = &mut self.senders[index];
         let known = sender
             .bandwidth
             .get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
@@ -193,15 +230,14 @@ impl Egress {
     pub(super) fn tend(&mut self, now: Instant, index: usize) {
         let now_us = self.clock.us(now);
         let can_probe = self.padded_slot(index);
+        let is_unnumbered = self.is_sent_unnumbered(index);
         let sender = &mut self.senders[index];
         let Some(known) = &mut sender.bandwidth else {
             return;
         };
-        if !known.is_heard && now_us - known.since_us > DEAF_US {
-            sender.bandwidth = None;
-            sender.may_estimate = false;
-            sender.has_room = true;
-            return;
+        let has_told = known.is_heard || now_us - known.since_us <= DEAF_US;
+        if !has_told || is_unnumbered {
+            return sender.is_deaf();
         }
         known.can_probe = can_probe.is_some();
         known.estimator.set_wanted_bps(sender.wanted_bps);
@@ -228,6 +264,16 @@ impl Egress {
             let wait = Duration::from_micros(next_us.saturating_sub(now_us).max(SOONEST_US) as u64);
             self.wake(index, now + wait);
         }
+    }
+
+    /// Video that must be sent again as it was has no numbers (see `Slot::resends_as_it_was`):
+    /// its sound alone would be judged, for all.
+    fn is_sent_unnumbered(&self, sender: usize) -> bool {
+        let slots = self.senders[sender].slots.iter();
+        slots.map(|&(_, slot)| &self.slots[slot]).any(|slot| {
+            let segment = slot.rewrite.current().filter(|_| !slot.is_audio());
+            segment.is_some_and(|segment| slot.resends_as_it_was(segment.codec))
+        })
     }
 
     /// A slot whose receiver knows its RTX stream: one that shows video.

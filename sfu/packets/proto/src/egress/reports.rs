@@ -44,17 +44,22 @@ impl Egress {
         }
         self.push_rtcp(sender, &mut rtcp);
         if is_regular {
+            if !has_any {
+                self.senders[sender].rests();
+            }
             self.adapt(now, sender);
-            self.senders[sender].next_report = has_any.then(|| now + REPORT_INTERVAL);
+            let goes_on = has_any || self.is_held_back(sender);
+            self.senders[sender].next_report = goes_on.then(|| now + REPORT_INTERVAL);
         }
         if let Some(next) = self.senders[sender].next_report {
             self.wake(sender, next);
         }
     }
 
-    /// Whoever is sent media is sent reports.
-    pub(super) fn expect_reports(&mut self, now: Instant, sender: usize, has_sent: bool) {
-        if has_sent && self.senders[sender].next_report.is_none() {
+    /// Whoever is sent media is sent reports, and who is sent less than is shown is looked after
+    /// at the same times, whether anything is sent or not.
+    pub(super) fn expect_reports(&mut self, now: Instant, sender: usize, is_needed: bool) {
+        if is_needed && self.senders[sender].next_report.is_none() {
             self.senders[sender].next_report = Some(now + REPORT_INTERVAL);
             self.wake(sender, now + REPORT_INTERVAL);
         }
@@ -147,11 +152,12 @@ impl Egress {
 
     /// `arrived`: it may have waited on its way between the workers.
     fn take_block(&mut self, arrived: Instant, sender: usize, block: ReportBlock) {
-        let Some(slot) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
+        let Some(index) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
             return;
         };
-        let slot = &mut self.slots[slot];
+        let slot = &mut self.slots[index];
         slot.is_reported_on = true;
+        self.senders[sender].rested = 0;
         if self.adapts {
             let known = &mut self.senders[sender].reported_loss;
             *known += (f64::from(block.fraction_lost) / 256.0 - *known) / 8.0;

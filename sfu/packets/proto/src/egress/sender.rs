@@ -47,6 +47,8 @@ pub(crate) struct Sender {
     pub(crate) round_trip: Option<Duration>,
     pub(crate) resending: Budget,
     pub(crate) remb_bps: Option<u64>,
+    /// Seconds without anything sent, since it last told of what it got.
+    pub(crate) rested: u8,
     /// The share lost that it reports, smoothed over its slots.
     pub(crate) reported_loss: f64,
     /// What it is sent at most.
@@ -83,6 +85,7 @@ impl Sender {
             round_trip: None,
             resending: Budget::new(),
             remb_bps: None,
+            rested: 0,
             reported_loss: 0.0,
             cap_bps: None,
             heeds_estimate: false,

@@ -61,8 +61,7 @@ impl NackList {
         Arrival::InOrder
     }
 
-    /// It is there by some other way, if it was missing.
-    pub(crate) fn fill(&mut self, number: i64) -> Arrival {
+    fn fill(&mut self, number: i64) -> Arrival {
         let found = self
             .missing
             .binary_search_by_key(&number, |missing| missing.number);

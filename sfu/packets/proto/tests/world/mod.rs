@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
+pub mod publisher;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -21,7 +23,6 @@ pub const VP8: u8 = 96;
 pub const VP8_RTX: u8 = 97;
 pub const H264: u8 = 102;
 pub const OPUS: u8 = 111;
-pub const RED: u8 = 63;
 
 pub const EXTENSIONS: &[(u8, Extension)] = &[
     (1, Extension::Mid),
@@ -237,35 +238,25 @@ impl World {
     }
 
     pub fn microphone(&mut self, id: u64, peer: &Peer, ssrc: u32, room: Option<u64>) -> Microphone {
-        self.add_microphone(id, peer, audio_codecs(), room);
-        Microphone {
-            ssrc,
-            mid: format!("a{id}"),
-            sequence: 500,
-            timestamp: 77,
-        }
-    }
-
-    pub fn add_microphone(
-        &mut self,
-        id: u64,
-        peer: &Peer,
-        codecs: Vec<CodecParameters>,
-        room: Option<u64>,
-    ) {
         self.command(Command::AddSource {
             source: SourceId(id),
             parameters: SourceParameters {
                 transport: peer.id,
                 mid: format!("a{id}"),
                 kind: MediaKind::Audio,
-                codecs,
+                codecs: audio_codecs(),
                 rids: Vec::new(),
                 announced: Vec::new(),
                 room: room.map(RoomId),
                 is_screen: false,
             },
         });
+        Microphone {
+            ssrc,
+            mid: format!("a{id}"),
+            sequence: 500,
+            timestamp: 77,
+        }
     }
 
     pub fn video_slot(&mut self, id: u64, peer: &Peer) {
