@@ -70,7 +70,7 @@ class NegotiatedCodec:
         return self.name == other.name and self.format == other.format
 
 
-# Opus comes before RED, or Chromium would send RED, which Firefox and most programs cannot read. VP8 comes
+# Opus comes before RED, or Chromium would send each packet twice over the best uplink, too. VP8 comes
 # first because every browser has it; then what most have, H.265 last (hardware only).
 _PREFERENCE: tuple[CodecName, ...] = (
     "opus", "red", "g722", "pcmu", "pcma", "vp8", "h264", "vp9", "av1", "h265",
@@ -97,9 +97,10 @@ def choose_codecs(kind: MediaKind, offered: tuple[Codec, ...]) -> tuple[Negotiat
         key = (chosen.name, chosen.format)
         if key not in best or accepted.rank < best[key][0]:
             best[key] = (accepted.rank, chosen)
-    return tuple(
-        sorted((codec for _, codec in best.values()), key=lambda codec: _PREFERENCE.index(codec.name))
-    )
+    chosen = [codec for _, codec in best.values()]
+    opus = {str(codec.payload_type) for codec in chosen if codec.name == "opus"}
+    readable = (codec for codec in chosen if codec.name != "red" or set(codec.format.split("/")) == opus)
+    return tuple(sorted(readable, key=lambda codec: _PREFERENCE.index(codec.name)))
 
 
 def parse_parameters(text: str) -> dict[str, str]:
@@ -171,8 +172,8 @@ def _opus(_codec: Codec, parameters: dict[str, str]) -> _Accepted:
 
 
 def _red(codec: Codec, _parameters: dict[str, str]) -> _Accepted | None:
-    # RFC 2198: each block names its payload type inside the payload, which is passed through unread, so both
-    # sides must mean the same by it.
+    # RFC 2198 §4: what its blocks may be, the newest first. We read and write those of Opus, under the
+    # payload type that it is answered with.
     text = codec.parameters
     return _Accepted(text, text) if re.fullmatch(r"\d{1,3}(?:/\d{1,3}){0,4}", text, re.ASCII) else None
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sfu_proto::bwe::{Arrivals, Config, Estimator, Sent};
 use sfu_proto::codecs::dependency::Dependencies;
-use sfu_proto::codecs::{describe, rewrite};
+use sfu_proto::codecs::{describe, red, rewrite};
 use sfu_proto::command::{Codec, IceCredentials, SrtpProfile};
 use sfu_proto::demux::classify;
 use sfu_proto::ice::IceTable;
@@ -247,4 +247,40 @@ fn any_feedback_leaves_the_estimate_within_its_bounds() {
             assert!(bounds.contains(&estimator.target_bps()));
         }
     }
+}
+
+/// What can be read of redundant sound is the same when it is written again.
+#[test]
+fn redundant_sound_survives_writing() {
+    let mut random = Random(0x2198);
+    let mut read = 0;
+    for _ in 0..ROUNDS {
+        let mut data = Vec::new();
+        for _ in 0..random.below(4) {
+            red::write_older(
+                &mut data,
+                111,
+                960 * random.below(17) as u32,
+                random.below(40),
+            );
+        }
+        red::write_newest(&mut data, 111);
+        data.extend(random.bytes(200));
+        if random.below(2) == 0 {
+            random.mutate(&mut data);
+        }
+        let Ok(payload) = red::Payload::parse(&data) else {
+            continue;
+        };
+        read += 1;
+        let mut again = Vec::new();
+        for older in payload.older() {
+            red::write_older(&mut again, older.payload_type, older.age, older.data.len());
+        }
+        red::write_newest(&mut again, payload.newest_type);
+        again.extend(payload.older().flat_map(|older| older.data));
+        again.extend(payload.newest);
+        assert_eq!(again, data);
+    }
+    assert!(read > ROUNDS / 4, "{read}");
 }

@@ -11,7 +11,7 @@ mod bits;
 pub mod dependency;
 mod h264;
 mod h265;
-mod red;
+pub mod red;
 mod vp8;
 mod vp9;
 

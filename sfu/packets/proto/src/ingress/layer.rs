@@ -40,6 +40,8 @@ pub(crate) struct Layer {
     pub(crate) counters: LayerCounters,
     pub(crate) meter: Meter,
     pub(crate) rates: Rates,
+    /// Number and timestamp of the newest packet with redundancy.
+    pub(super) newest_redundant: Option<(i64, u32)>,
     newest_timestamp: Option<u32>,
     keyframe_timestamp: Option<u32>,
 }
@@ -86,6 +88,7 @@ impl Layer {
             counters: LayerCounters::default(),
             meter: Meter::default(),
             rates: Rates::default(),
+            newest_redundant: None,
             newest_timestamp: None,
             keyframe_timestamp: None,
         }
@@ -103,6 +106,7 @@ impl Layer {
     pub(crate) fn forget_numbers(&mut self) {
         self.reception = Reception::default();
         self.nack = NackList::default();
+        self.newest_redundant = None;
     }
 
     /// Counts a frame at its first packet, whichever comes first.
@@ -113,6 +117,13 @@ impl Layer {
         if is_newer {
             self.newest_timestamp = Some(timestamp);
             self.counters.frames += 1;
+        }
+    }
+
+    pub(super) fn note_redundant(&mut self, number: i64, timestamp: u32) {
+        let newest = self.newest_redundant.get_or_insert((number, timestamp));
+        if number > newest.0 {
+            *newest = (number, timestamp);
         }
     }
 

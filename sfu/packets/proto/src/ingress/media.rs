@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::nack::Arrival;
 use super::source::Meaning;
 use super::{Ingress, Layer};
-use crate::codecs::{self, PayloadInfo};
+use crate::codecs::{self, PayloadInfo, red};
 use crate::command::{Codec, Extension, MediaKind};
 use crate::drop::DropReason;
 use crate::handover::{Packet, Temporal};
@@ -23,16 +23,19 @@ const FORWARDED: [Extension; 5] = [
 ];
 
 /// A decrypted packet on its way.
-struct Arrived<'p> {
-    header: &'p Header,
-    elements: &'p Elements,
-    packet: &'p [u8],
+#[derive(Clone, Copy)]
+pub(super) struct Arrived<'p> {
+    pub(super) header: &'p Header,
+    pub(super) elements: &'p Elements,
+    pub(super) packet: &'p [u8],
     /// Without padding and without RTX's number.
-    payload: &'p [u8],
+    pub(super) payload: &'p [u8],
     /// Extended number of the original.
-    number: i64,
-    codec: usize,
-    is_repair: bool,
+    pub(super) number: i64,
+    pub(super) codec: usize,
+    pub(super) is_repair: bool,
+    /// So many bytes of the packet repeat older ones.
+    pub(super) repeated: usize,
 }
 
 impl Ingress {
@@ -69,6 +72,7 @@ impl Ingress {
             number,
             codec,
             is_repair,
+            repeated: 0,
         };
         match meaning {
             Meaning::Media(codec) => {
@@ -164,6 +168,21 @@ impl Ingress {
             self.take_out(index, &arrived);
             return Err(DropReason::PaddingOnly);
         }
+        let source = &self.sources[self.layers[index].source];
+        if source.codec(arrived.codec).codec == Codec::Red {
+            return self.receive_redundant(now, index, arrived);
+        }
+        self.receive_payload(now, index, &arrived, None)
+    }
+
+    /// Of a payload by itself, and the older ones that came with it.
+    pub(super) fn receive_payload(
+        &mut self,
+        now: Instant,
+        index: usize,
+        arrived: &Arrived<'_>,
+        redundant: Option<&red::Payload<'_>>,
+    ) -> Result<(), DropReason> {
         self.note_codec(index, arrived.codec);
         let (layer, source) = (
             &self.layers[index],
@@ -172,10 +191,10 @@ impl Ingress {
         let codec = source.codec(arrived.codec).codec;
         let (is_forwarding, source) = (source.is_forwarding, layer.source);
         let Ok(info) = codecs::describe(codec, arrived.payload) else {
-            self.take_out(index, &arrived);
+            self.take_out(index, arrived);
             return Err(DropReason::PayloadMalformed);
         };
-        let is_keyframe = self.note_payload(now, index, &arrived, &info);
+        let is_keyframe = self.note_payload(now, index, arrived, &info);
         if self.is_over_ceiling(now, source, arrived.packet.len()) {
             return Err(DropReason::OverBitrate);
         }
@@ -185,14 +204,17 @@ impl Ingress {
         let temporal = temporal(codec, &info, is_keyframe);
         rates.add(
             temporal.layer,
-            arrived.packet.len(),
+            arrived.packet.len() - arrived.repeated,
             is_picture && info.keyframe,
         );
         if !is_forwarding {
             return Err(DropReason::NotForwarding);
         }
-        self.hear(now, source, &arrived);
-        self.draft_packet(index, &arrived, codec, &info, is_keyframe)
+        self.hear(now, source, arrived);
+        if let Some(redundant) = redundant {
+            self.recover(index, arrived, redundant);
+        }
+        self.draft_packet(index, arrived, codec, &info, is_keyframe)
     }
 
     /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
@@ -253,7 +275,7 @@ impl Ingress {
 
     /// A packet without media must not cost a number; where it is too late to close the
     /// hole, the number is filled with an empty packet, or receivers would ask for it.
-    fn take_out(&mut self, index: usize, arrived: &Arrived<'_>) {
+    pub(super) fn take_out(&mut self, index: usize, arrived: &Arrived<'_>) {
         let layer = &mut self.layers[index];
         if layer.numbering.remove(arrived.number) || !layer.is_passed_down {
             return;

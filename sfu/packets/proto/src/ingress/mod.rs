@@ -4,7 +4,7 @@
 //! [`Down`] values and events. It knows no subscriber, no slot and no socket.
 //! Split by what happens: [`media`] the way of an RTP packet, [`resolve`] whose stream it
 //! is, [`layers`] how they come and go, [`rates`] what they cost, [`hold`] frames held to their end, [`control`] RTCP
-//! received, [`feedback`] RTCP owed to publishers, [`wishes`] what the send side wants.
+//! received, [`redundant`] sound sent twice, [`feedback`] RTCP owed to publishers, [`wishes`] what the send side wants.
 
 mod arrivals;
 mod bandwidth;
@@ -21,6 +21,7 @@ mod numbering;
 mod rates;
 mod receiver;
 mod reception;
+mod redundant;
 mod report_rate;
 mod resolve;
 mod source;

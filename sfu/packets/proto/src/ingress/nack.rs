@@ -61,7 +61,8 @@ impl NackList {
         Arrival::InOrder
     }
 
-    fn fill(&mut self, number: i64) -> Arrival {
+    /// It is there by some other way, if it was missing.
+    pub(crate) fn fill(&mut self, number: i64) -> Arrival {
         let found = self
             .missing
             .binary_search_by_key(&number, |missing| missing.number);

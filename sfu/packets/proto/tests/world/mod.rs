@@ -23,6 +23,7 @@ pub const VP8: u8 = 96;
 pub const VP8_RTX: u8 = 97;
 pub const H264: u8 = 102;
 pub const OPUS: u8 = 111;
+pub const RED: u8 = 63;
 
 pub const EXTENSIONS: &[(u8, Extension)] = &[
     (1, Extension::Mid),
@@ -238,25 +239,35 @@ impl World {
     }
 
     pub fn microphone(&mut self, id: u64, peer: &Peer, ssrc: u32, room: Option<u64>) -> Microphone {
-        self.command(Command::AddSource {
-            source: SourceId(id),
-            parameters: SourceParameters {
-                transport: peer.id,
-                mid: format!("a{id}"),
-                kind: MediaKind::Audio,
-                codecs: audio_codecs(),
-                rids: Vec::new(),
-                announced: Vec::new(),
-                room: room.map(RoomId),
-                is_screen: false,
-            },
-        });
+        self.add_microphone(id, peer, audio_codecs(), room);
         Microphone {
             ssrc,
             mid: format!("a{id}"),
             sequence: 500,
             timestamp: 77,
         }
+    }
+
+    pub fn add_microphone(
+        &mut self,
+        id: u64,
+        peer: &Peer,
+        codecs: Vec<CodecParameters>,
+        room: Option<u64>,
+    ) {
+        self.command(Command::AddSource {
+            source: SourceId(id),
+            parameters: SourceParameters {
+                transport: peer.id,
+                mid: format!("a{id}"),
+                kind: MediaKind::Audio,
+                codecs,
+                rids: Vec::new(),
+                announced: Vec::new(),
+                room: room.map(RoomId),
+                is_screen: false,
+            },
+        });
     }
 
     pub fn video_slot(&mut self, id: u64, peer: &Peer) {
