@@ -97,9 +97,9 @@ def choose_codecs(kind: MediaKind, offered: tuple[Codec, ...]) -> tuple[Negotiat
         key = (chosen.name, chosen.format)
         if key not in best or accepted.rank < best[key][0]:
             best[key] = (accepted.rank, chosen)
-    chosen = [codec for _, codec in best.values()]
-    opus = {str(codec.payload_type) for codec in chosen if codec.name == "opus"}
-    readable = (codec for codec in chosen if codec.name != "red" or set(codec.format.split("/")) == opus)
+    all_chosen = [codec for _, codec in best.values()]
+    opus = {str(codec.payload_type) for codec in all_chosen if codec.name == "opus"}
+    readable = (codec for codec in all_chosen if codec.name != "red" or set(codec.format.split("/")) == opus)
     return tuple(sorted(readable, key=lambda codec: _PREFERENCE.index(codec.name)))
 
 
