@@ -155,8 +155,8 @@ bench-memory: build .venv/.development ## Measure what an idle server and its su
 	$(BIN)/python -m tests.bench.memory
 
 .PHONY: bench-network
-bench-network: build .venv/.development ## Measure what viewers get over bad links: CASE=step_down SEEDS=5 PEERS=browser
-	$(BIN)/python -m tests.bench.network $(addprefix --case ,$(CASE)) $(addprefix --seeds ,$(SEEDS)) $(addprefix --peers ,$(PEERS)) $(addprefix --keep ,$(KEEP))
+bench-network: build .venv/.development ## Measure what viewers get over bad links: CASE=step_down SEEDS=5 AT_ONCE=2 PEERS=browser
+	$(BIN)/python -m tests.bench.network $(addprefix --case ,$(CASE)) $(addprefix --seeds ,$(SEEDS)) $(addprefix --at-once ,$(AT_ONCE)) $(addprefix --peers ,$(PEERS)) $(addprefix --keep ,$(KEEP))
 
 .PHONY: bench-links
 bench-links: tools ## Simulate what viewers get over bad links, 50 seeds a case: CASE=5.1 SEEDS=50

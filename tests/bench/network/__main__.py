@@ -2,17 +2,21 @@
 
 For each case and seed a server, a publisher beside it and a subscriber behind an emulated link, each in a process of
 its own; then figures from the link's rows and from what the subscriber could play. Printed: median and worst over the
-seeds, and the goals. Asserts nothing. Needs root, or a user namespace of its own.
+seeds, and the goals. Seeds may run side by side, as far as the machine has time for all; each has a link of its own.
+Asserts nothing. Needs root, or a user namespace of its own.
 """
 
 import argparse
+import multiprocessing
 import statistics
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from tests.bench.network.cameras import CAMERAS
 from tests.bench.network.cases import CASES, Case
-from tests.bench.network.runs import run_case
+from tests.bench.network.runs import run_named
 
 
 def tell(case: Case, runs: list[dict[str, float]]) -> None:
@@ -33,21 +37,19 @@ def main() -> None:
     )
     parser.add_argument("--case", action="append", choices=CASES, help="one or more (default: all)")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--at-once", type=int, default=1, help="seeds that run side by side")
     parser.add_argument("--camera", choices=CAMERAS, default="three")
     parser.add_argument(
         "--peers", choices=("peer", "browser"), default="peer", help="light ones, or Chromium at both ends"
     )
     parser.add_argument("--keep", type=Path, help="a folder for the link's rows and the server's log")
     options = parser.parse_args()
-    for name in options.case or CASES:
-        case = CASES[name]
-        tell(
-            case,
-            [
-                run_case(case, seed, options.camera, options.peers, options.keep)
-                for seed in range(1, options.seeds + 1)
-            ],
-        )
+    seeds = range(1, options.seeds + 1)
+    # Spawned: what forked workers held of each other's namespaces would keep those from going.
+    with ProcessPoolExecutor(options.at_once, multiprocessing.get_context("spawn")) as workers:
+        for name in options.case or CASES:
+            run = partial(run_named, name, options.camera, options.peers, options.keep)
+            tell(CASES[name], list(workers.map(run, seeds)))
 
 
 if __name__ == "__main__":
