@@ -27,7 +27,7 @@ pub struct FrameDependencies {
     pub temporal_layer: u8,
     /// The lowest temporal layer whose receivers need the frame, of its own spatial layer.
     pub needed_from: u8,
-    /// Whoever has the frame can go on with temporal layers up to this one.
+    /// Whoever has the frame can go on with temporal layers up to this one, 255 being all.
     pub opens_to: Option<u8>,
     /// By spatial layer: whoever is sent the layers up to it needs the frame. Beyond the highest layer
     /// that is sent now as for that.
@@ -199,22 +199,27 @@ impl Dependencies {
         let is_active = |target: usize| self.active & 1 << target != 0;
         let (mut serves, mut opens, mut sent) = (0u8, 0u8, 0u8);
         let (mut needed_from, mut opens_to) = (layers.temporal, None);
+        let mut highest = 0;
         for (target, made_of) in targets.iter().enumerate() {
             let spatial = 1 << made_of.spatial;
             if is_active(target) {
                 sent |= spatial;
+            }
+            let is_own = made_of.spatial == layers.spatial;
+            if is_own {
+                highest = highest.max(made_of.temporal);
             }
             let indication = indications.of(target);
             if indication == NOT_PRESENT {
                 continue;
             }
             serves |= spatial;
-            if made_of.spatial == layers.spatial {
+            if is_own {
                 needed_from = needed_from.min(made_of.temporal);
             }
             if indication == SWITCH {
                 opens |= spatial;
-                if made_of.spatial == layers.spatial {
+                if is_own {
                     opens_to = opens_to.max(Some(made_of.temporal));
                 }
             }
@@ -233,7 +238,7 @@ impl Dependencies {
             spatial_layer: layers.spatial,
             temporal_layer: layers.temporal,
             needed_from,
-            opens_to,
+            opens_to: opens_to.map(|to| if to == highest { u8::MAX } else { to }),
             serves: as_top(serves),
             opens: as_top(opens),
             top,

@@ -10,6 +10,7 @@ use super::nack::NackList;
 use super::numbering::Numbering;
 use super::rates::Rates;
 use super::reception::Reception;
+use super::scalability::Scalability;
 use crate::codecs::PayloadInfo;
 use crate::handover::{LayerKey, ShardSet};
 use crate::meter::Meter;
@@ -42,6 +43,7 @@ pub(crate) struct Layer {
     pub(crate) rates: Rates,
     /// Number and timestamp of the newest packet with redundancy.
     pub(super) newest_redundant: Option<(i64, u32)>,
+    pub(crate) scalability: Scalability,
     newest_timestamp: Option<u32>,
     keyframe_timestamp: Option<u32>,
 }
@@ -89,6 +91,7 @@ impl Layer {
             meter: Meter::default(),
             rates: Rates::default(),
             newest_redundant: None,
+            scalability: Scalability::default(),
             newest_timestamp: None,
             keyframe_timestamp: None,
         }
@@ -107,6 +110,7 @@ impl Layer {
         self.reception = Reception::default();
         self.nack = NackList::default();
         self.newest_redundant = None;
+        self.scalability = Scalability::default();
     }
 
     /// Counts a frame at its first packet, whichever comes first.

@@ -194,6 +194,11 @@ impl Ingress {
             self.take_out(index, arrived);
             return Err(DropReason::PayloadMalformed);
         };
+        let descriptor = arrived
+            .elements
+            .get(Extension::DependencyDescriptor, arrived.packet);
+        let scalability = &mut self.layers[index].scalability;
+        let temporal = scalability.place(codec, &info, descriptor);
         let is_keyframe = self.note_payload(now, index, arrived, &info);
         if self.is_over_ceiling(now, source, arrived.packet.len()) {
             return Err(DropReason::OverBitrate);
@@ -201,7 +206,6 @@ impl Ingress {
         self.activate(now, index);
         let is_picture = self.sources[source].is_video();
         let rates = &mut self.layers[index].rates;
-        let temporal = temporal(codec, &info, is_keyframe);
         rates.add(
             temporal.layer,
             arrived.packet.len() - arrived.repeated,
@@ -214,7 +218,7 @@ impl Ingress {
         if let Some(redundant) = redundant {
             self.recover(index, arrived, redundant);
         }
-        self.draft_packet(index, arrived, codec, &info, is_keyframe)
+        self.draft_packet(index, arrived, &info, temporal, is_keyframe)
     }
 
     /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
@@ -353,8 +357,8 @@ impl Ingress {
         &mut self,
         index: usize,
         arrived: &Arrived<'_>,
-        codec: Codec,
         info: &PayloadInfo,
+        temporal: Temporal,
         is_keyframe: bool,
     ) -> Result<(), DropReason> {
         let layer = &mut self.layers[index];
@@ -381,7 +385,7 @@ impl Ingress {
             picture_id: info.picture_id.map(|id| id.value),
             tl0_picture_index: info.tl0_picture_index,
             frame_number: frame_number(arrived),
-            temporal: temporal(codec, info, is_keyframe),
+            temporal,
             extensions: start..payload,
             payload: payload..bytes.len() as u32,
         });
@@ -399,26 +403,4 @@ fn frame_number(arrived: &Arrived<'_>) -> Option<u16> {
         *descriptor.get(1)?,
         *descriptor.get(2)?,
     ]))
-}
-
-/// Only of codecs whose every packet tells: of AV1 the dependency descriptor would have to.
-fn temporal(codec: Codec, info: &PayloadInfo, is_keyframe: bool) -> Temporal {
-    let layer = info.temporal_layer;
-    match codec {
-        Codec::Vp8 | Codec::Vp9 if is_keyframe || info.keyframe => Temporal::from_keyframe(layer),
-        // RFC 7741 §4.2: it refers to the base layer alone, and so needs none between.
-        Codec::Vp8 if info.switching_point && layer > 0 => Temporal {
-            layer,
-            opens_from: layer - 1,
-            opens_to: layer,
-        },
-        // RFC 9628 §4.2: nothing after it refers to what was above it before.
-        Codec::Vp9 if info.switching_point => Temporal {
-            layer,
-            opens_from: layer,
-            opens_to: u8::MAX,
-        },
-        Codec::Vp8 | Codec::Vp9 => Temporal::within(layer),
-        _ => Temporal::default(),
-    }
 }

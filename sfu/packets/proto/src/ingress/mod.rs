@@ -24,6 +24,7 @@ mod reception;
 mod redundant;
 mod report_rate;
 mod resolve;
+mod scalability;
 mod source;
 mod speakers;
 mod view;

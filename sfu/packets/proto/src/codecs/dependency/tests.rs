@@ -83,11 +83,11 @@ fn temporal_layers_follow_from_the_structure_of_the_keyframe() {
         |frame: &FrameDependencies| (frame.temporal_layer, frame.needed_from, frame.opens_to);
     let told: Vec<_> = frames.iter().map(layers).collect();
     let expected = [
-        (0, 0, Some(2)),
+        (0, 0, Some(255)),
         (2, 2, None),
-        (1, 1, Some(2)),
+        (1, 1, Some(255)),
         (2, 2, None),
-        (0, 0, Some(2)),
+        (0, 0, Some(255)),
     ];
     assert_eq!(told, expected);
     assert!(
@@ -165,7 +165,7 @@ fn a_frame_may_say_all_of_itself() {
         " 01 0000 11 000100101011 00 00000100",
     ];
     let frame = known.read(&bits(&own.concat())).unwrap();
-    assert_eq!((frame.temporal_layer, frame.opens_to), (2, Some(2)));
+    assert_eq!((frame.temporal_layer, frame.opens_to), (2, Some(255)));
     assert!(frame.starts_frame && !frame.ends_frame);
     let cut = &bits(&own.concat())[..7];
     assert_eq!(known.read(cut), Err(DescriptorError::Truncated));
