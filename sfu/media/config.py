@@ -36,9 +36,9 @@ class MediaConfig:
         maximum=15,
     )
     adaptation: bool = setting(
-        False,
-        "Find out what the way to each subscriber carries, and send no more. Without it everybody is sent "
-        "what the layout asks for, whatever gets lost.",
+        True,
+        "Find out what the way to each subscriber carries, and send no more, voices first. Without it "
+        "everybody is sent what the layout asks for, whatever gets lost.",
         name="media_adaptation",
     )
     workers: int = setting(

@@ -42,10 +42,7 @@ async def test_the_best_picture_comes_in_spite_of_loss(
     assert network.own_losses == 0
 
 
-async def test_a_picture_that_fits_comes_over_a_narrow_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SFU_MEDIA_ADAPTATION", "true")
+async def test_a_picture_that_fits_comes_over_a_narrow_link(tmp_path: Path) -> None:
     with Network("delay=30,down:rate=700") as network, serving(network, tmp_path) as url:
         Peers(network, "server", "peer", "publish", url)
         watching = Peers(network, "client", "peer", "watch", url)
