@@ -124,7 +124,10 @@ class Plane:
         With headroom it gets video frame by frame, else packet by packet as the publisher paced them.
         """
     def set_cap(self, transport: int, cap_bps: int | None) -> None:
-        """What this subscriber is sent at most, whatever its way carries. No cap until said otherwise."""
+        """What this subscriber is sent of pictures at most, whatever its way carries. No cap until said so.
+
+        Voices are not counted.
+        """
     def set_extensions(self, transport: int, extensions: Sequence[tuple[int, ExtensionName]]) -> None: ...
     def set_keys(
         self,

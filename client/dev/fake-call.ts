@@ -150,6 +150,7 @@ export class FakeCall implements Call {
   muteTrack(): void {}
   removeParticipant(): void {}
   lockRoom(): void {}
+  capVideo(): void {}
   endRoom(): void {}
   leave(): void {}
 }

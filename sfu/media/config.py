@@ -41,6 +41,14 @@ class MediaConfig:
         "everybody is sent what the layout asks for, whatever gets lost.",
         name="media_adaptation",
     )
+    max_video_kbps: int = setting(
+        0,
+        "What each subscriber is sent of pictures at most, in kbit/s; voices are not counted. A moderator "
+        "may set less for a room. 0: no cap.",
+        name="media_max_video_kbps",
+        minimum=0,
+        maximum=10_000_000,
+    )
     workers: int = setting(
         0,
         "Threads that move packets; the subscribers are shared out among them. 0: one for each core.",

@@ -77,6 +77,7 @@ class MediaPlane:
             handshakes=self._handshakes,
             certificates=Certificates(clock),
             showing=self._showing,
+            max_video_bps=config.max_video_kbps * 1000 or None,
         )
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
@@ -121,6 +122,10 @@ class MediaPlane:
 
     def set_extensions(self, transport: int, extensions: Extensions) -> None:
         self._packets.set_extensions(transport, extensions)
+
+    def cap_video(self, transport: int, bitrate_bps: int | None) -> None:
+        """What the peer is sent of pictures at most; the server's own cap holds besides."""
+        self._transports.cap_video(transport, bitrate_bps)
 
     def close_transport(self, transport: int) -> None:
         self._transports.close(transport)

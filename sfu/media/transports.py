@@ -46,12 +46,14 @@ class Transports:
         handshakes: Handshakes,
         certificates: Certificates,
         showing: Forgets,
+        max_video_bps: int | None = None,
     ) -> None:
         self._packets = packets
         self._inventory = inventory
         self._handshakes = handshakes
         self._certificates = certificates
         self._showing = showing
+        self._max_video_bps = max_video_bps
 
     def open(
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
@@ -70,6 +72,8 @@ class Transports:
         )
         self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
         self._inventory.transports[entry.id] = entry
+        if self._max_video_bps is not None:
+            self._packets.set_cap(entry.id, self._max_video_bps)
         return Transport(TransportId(entry.id), local)
 
     def restart_ice(self, transport: int, remote: RemoteTransport) -> LocalTransport:
@@ -81,6 +85,11 @@ class Transports:
         self._packets.restart_ice(transport, **_credentials(local, remote))
         entry.local = local
         return local
+
+    def cap_video(self, transport: int, bitrate_bps: int | None) -> None:
+        caps = [cap for cap in (bitrate_bps, self._max_video_bps) if cap is not None]
+        if transport in self._inventory.transports:
+            self._packets.set_cap(transport, min(caps, default=None))
 
     def entry(self, transport: int) -> TransportEntry:
         """Raises :class:`NotFound`."""

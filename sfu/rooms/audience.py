@@ -43,6 +43,9 @@ class Audience:
     def ids(self) -> list[str]:
         return list(self._viewers)
 
+    def transports(self) -> list[TransportId]:
+        return [one.transport for one in self._viewers.values() if one.transport is not None]
+
     def add(self, viewer: Viewer) -> None:
         self._viewers[viewer.id] = viewer
 

@@ -47,6 +47,8 @@ class ParticipantDescription:
 class RoomDescription:
     name: str
     locked: bool
+    video_cap_kbps: int | None
+    """What each subscriber is sent of pictures at most; None: no cap."""
     opened_at: float
     """Unix time, seconds."""
     participants: tuple[ParticipantDescription, ...]

@@ -119,6 +119,12 @@ class RoomLocked:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoCapped:
+    kbps: int | None
+    """What each subscriber is sent of pictures at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoomDraining:
     """The server is shutting down: nobody new enters, and it goes on until `ends_at` (Unix time) at most."""
 
@@ -167,6 +173,7 @@ RoomEvent = (
     | LayersWanted
     | SpeakersChanged
     | RoomLocked
+    | VideoCapped
     | RoomDraining
     | RoomEnded
     | MediaLost

@@ -6,12 +6,12 @@ from typing import Literal
 from sfu.errors import Forbidden
 
 Role = Literal["moderator", "publisher", "subscriber"]
-Action = Literal["chat", "publish", "mute_others", "remove_others", "lock", "end"]
+Action = Literal["chat", "publish", "mute_others", "remove_others", "lock", "cap_video", "end"]
 
 PERMISSIONS: Mapping[Role, frozenset[Action]] = {
     "subscriber": frozenset({"chat"}),
     "publisher": frozenset({"chat", "publish"}),
-    "moderator": frozenset({"chat", "publish", "mute_others", "remove_others", "lock", "end"}),
+    "moderator": frozenset({"chat", "publish", "mute_others", "remove_others", "lock", "cap_video", "end"}),
 }
 
 _REFUSALS: Mapping[Action, str] = {
@@ -20,6 +20,7 @@ _REFUSALS: Mapping[Action, str] = {
     "mute_others": "Only a moderator may mute others.",
     "remove_others": "Only a moderator may remove others.",
     "lock": "Only a moderator may lock the room.",
+    "cap_video": "Only a moderator may limit the video.",
     "end": "Only a moderator may end the room.",
 }
 

@@ -59,6 +59,10 @@ class Media(Protocol):
         """Whether the source's packets reach subscribers."""
         ...
 
+    def cap_video(self, transport: TransportId, bitrate_bps: int | None) -> None:
+        """What the peer is sent of pictures at most. None: no cap but the server's own."""
+        ...
+
     def close_transport(self, transport: TransportId) -> None:
         """Forget the peer with all its sources and slots."""
         ...

@@ -14,6 +14,7 @@ from sfu.errors import NotFound, RoomFull, RoomLocked
 from sfu.limits import Limits
 from sfu.rooms import events
 from sfu.rooms.audience import Audience, Viewer
+from sfu.rooms.cap import VideoCap
 from sfu.rooms.descriptions import RoomDescription, describe_participant
 from sfu.rooms.events import LeaveReason, RoomEvent
 from sfu.rooms.names import checked_person_name
@@ -67,6 +68,7 @@ class Room:
         self._tracks = Tracks()
         self._speakers = Speakers(self._tracks, self._emit, self._follow_stage)
         self._watching = Watching(media, self._tracks, self._speakers, self._emit)
+        self._cap = VideoCap(media)
         self._stage = Stage(self._participants)
         self._audience = Audience(media, self._stage)
         self._publishing = Publishing(
@@ -92,6 +94,11 @@ class Room:
     @property
     def viewers(self) -> int:
         return len(self._audience)
+
+    @property
+    def video_cap_kbps(self) -> int | None:
+        """What each subscriber is sent of pictures at most; None: no cap."""
+        return self._cap.kbps
 
     @property
     def is_vacant(self) -> bool:
@@ -121,6 +128,7 @@ class Room:
         return RoomDescription(
             name=self.name,
             locked=self.locked,
+            video_cap_kbps=self.video_cap_kbps,
             opened_at=self.opened_at,
             participants=tuple(describe_participant(one) for one in self._participants.values()),
             viewers=self.viewers,
@@ -199,6 +207,7 @@ class Room:
     def attach_transport(self, participant_id: str, transport: TransportId) -> None:
         """Closed when the participant leaves."""
         self.participant(participant_id).transport = transport
+        self._cap.hold_for(transport)
 
     # -- sending ---------------------------------------------------------------------------------
 
@@ -265,6 +274,12 @@ class Room:
             self.locked = locked
             self._emit(events.RoomLocked(locked))
 
+    def cap_video(self, moderator_id: str, kbps: int | None) -> None:
+        """What each is sent of pictures at most, from now on and whoever comes later. None: no cap."""
+        self.participant(moderator_id).require("cap_video")
+        if self._set_cap(kbps):
+            self._emit(events.VideoCapped(kbps))
+
     def end(self, moderator_id: str) -> None:
         """Everybody leaves."""
         self.participant(moderator_id).require("end")
@@ -291,6 +306,7 @@ class Room:
     def attach_viewer(
         self, viewer_id: str, transport: TransportId, video: Sequence[SlotId], audio: Sequence[SlotId]
     ) -> None:
+        self._cap.hold_for(transport)
         self._audience.attach(viewer_id, transport, {"video": tuple(video), "audio": tuple(audio)})
         self._audience.seat(viewer_id, self._speakers.dominant)
 
@@ -337,6 +353,10 @@ class Room:
         if self._audience.remove(viewer_id):
             self._emit(events.ViewerLeft(viewer_id, reason))
 
+    def _set_cap(self, kbps: int | None) -> bool:
+        participants = (one.transport for one in self._participants.values() if one.transport is not None)
+        return self._cap.set(kbps, [*participants, *self._audience.transports()])
+
     def _follow_stage(self) -> None:
         if len(self._audience):
             self._audience.follow(self._speakers.dominant)
@@ -345,6 +365,7 @@ class Room:
         if self._participants:
             return
         self.locked = False
+        self._set_cap(None)
         self._emit(events.RoomEmptied())
         if self.is_vacant:
             self._house.room_vacated(self)

@@ -21,6 +21,8 @@ from sfu.signalling.session import Session
 MOST_TILES = FIXED.view_tiles
 # Of a tile's side, pixels: an 8K screen at twice the density.
 LONGEST_SIDE = 16_384
+# Beyond what any machine sends to one subscriber.
+MOST_KBPS = 10_000_000
 # What a tile of a small meeting has on most screens.
 FIRST_SIZE = TileSize(640, 360)
 _PICTURES: Sequence[messages.TrackSource] = ("screen", "camera")
@@ -126,6 +128,13 @@ def _lock_room(_: Desk, session: Session, message: messages.LockRoom) -> Reply:
     return messages.Ok(id=message.id)
 
 
+def _cap_video(_: Desk, session: Session, message: messages.CapVideo) -> Reply:
+    if message.kbps is not None and not 0 <= message.kbps <= MOST_KBPS:
+        raise BadMessage(f"A cap is 0 to {MOST_KBPS} kbit/s.")
+    session.handle.room.cap_video(session.participant, message.kbps)
+    return messages.Ok(id=message.id)
+
+
 def _end_room(_: Desk, session: Session, message: messages.EndRoom) -> Reply:
     session.handle.room.end(session.participant)
     return messages.Ok(id=message.id)
@@ -147,6 +156,7 @@ _HANDLERS: Mapping[type, Callable[[Desk, Session, Any], Reply | None]] = {
     messages.MuteTrack: _mute_track,
     messages.RemoveParticipant: _remove_participant,
     messages.LockRoom: _lock_room,
+    messages.CapVideo: _cap_video,
     messages.EndRoom: _end_room,
     messages.Leave: _leave,
     messages.Ping: _ping,

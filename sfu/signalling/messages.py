@@ -210,6 +210,14 @@ class LockRoom(Message, frozen=True, tag="lock_room"):
     locked: bool
 
 
+class CapVideo(Message, frozen=True, tag="cap_video"):
+    """Moderator: what each in the room is sent of pictures at most. Voices are not counted."""
+
+    id: int
+    kbps: int | None = None
+    """Kilobits a second; absent: no cap, 0: no pictures."""
+
+
 class EndRoom(Message, frozen=True, tag="end_room"):
     id: int
 
@@ -233,6 +241,7 @@ ClientMessage = (
     | MuteTrack
     | RemoveParticipant
     | LockRoom
+    | CapVideo
     | EndRoom
     | Leave
     | Ping
@@ -278,6 +287,8 @@ class Joined(Message, frozen=True, tag="joined"):
     """Track on each audio position."""
     speaking: list[str]
     dominant: str | None = None
+    video_cap_kbps: int | None = None
+    """As in :class:`VideoCapped`."""
     wanted: list[WantedLayers] = []
     ends_at: float | None = None
     """As in :class:`Draining`, once the server is shutting down."""
@@ -380,6 +391,11 @@ class RoomUpdated(Event, frozen=True, tag="room_updated"):
     locked: bool
 
 
+class VideoCapped(Event, frozen=True, tag="video_capped"):
+    kbps: int | None = None
+    """What each is sent of pictures at most; absent: no cap any more."""
+
+
 class Draining(Event, frozen=True, tag="draining"):
     """The server is shutting down: nobody new comes in, and calls go on until `ends_at` at the latest."""
 
@@ -416,6 +432,7 @@ ServerMessage = (
     | Speakers
     | ChatReceived
     | RoomUpdated
+    | VideoCapped
     | Draining
     | MediaRestartNeeded
     | Ended

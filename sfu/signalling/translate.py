@@ -35,6 +35,8 @@ def to_all(event: RoomEvent) -> messages.Event | None:
             return messages.TrackUnpublished(seq=0, participant=id_, track=track)
         case events.RoomLocked(locked):
             return messages.RoomUpdated(seq=0, locked=locked)
+        case events.VideoCapped(kbps):
+            return messages.VideoCapped(seq=0, kbps=kbps)
         case events.RoomDraining(ends_at):
             return messages.Draining(seq=0, ends_at=ends_at)
         case _:
@@ -109,6 +111,7 @@ def joined(
         role=whose.role,
         room=room.name,
         locked=room.locked,
+        video_cap_kbps=room.video_cap_kbps,
         # What is encoded already passes the encoder as it is.
         participants=cast("list[messages.Participant]", others),
         chat=[chat_message(message) for message in chat],

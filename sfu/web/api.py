@@ -86,6 +86,7 @@ def _room(room: RoomDescription, reports: Mapping[str, TransportReport | None]) 
     return {
         "name": room.name,
         "locked": room.locked,
+        "video_cap_kbps": room.video_cap_kbps,
         "opened_at": room.opened_at,
         "viewers": room.viewers,
         "audio": room.audio,

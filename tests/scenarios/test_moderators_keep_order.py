@@ -1,6 +1,7 @@
 """Mute, remove, lock, end: by moderators, with effect on media, and by nobody else."""
 
 import asyncio
+from unittest.mock import ANY
 
 import pytest
 
@@ -59,6 +60,27 @@ async def test_locked_room_lets_nobody_in_until_unlocked(server: RunningServer) 
         await ana.signalling.request("lock_room", locked=False)
         async with Peer.joined(server, "kitchen", "Ben") as ben:
             assert not ben.joined_reply["locked"]
+
+
+async def test_video_is_capped_for_everyone_and_voices_go_on(server: RunningServer) -> None:
+    async with (
+        Peer.joined(server, "kitchen", "Ana") as ana,
+        Peer.joined(server, "kitchen", "Ben", camera=Picture(), microphone=Tone()) as ben,
+    ):
+        await ana.sees(1)
+        await ana.signalling.request("cap_video", kbps=0)
+        assert (await ben.signalling.event("video_capped"))["kbps"] == 0
+        off = [{"mid": ANY, "track": f"{ben.id}-camera", "off": True, "reason": "moderators_cap"}]
+        await ana.signalling.event("slots", slots=off)
+        await ana.hears(1)
+        async with Peer.joined(server, "kitchen", "Cleo") as cleo:
+            assert cleo.joined_reply["video_cap_kbps"] == 0
+            await cleo.view_all()
+            await cleo.signalling.event("slots", slots=off)
+        await ana.signalling.request("cap_video")
+        await ana.signalling.event("slots", slots=[{"mid": ANY, "track": f"{ben.id}-camera"}])
+        await ana.sees(1)
+    assert not server.errors()
 
 
 async def test_ended_room_ends_for_all(server: RunningServer) -> None:

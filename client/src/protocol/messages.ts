@@ -196,6 +196,14 @@ export interface LockRoom {
   readonly locked: boolean;
 }
 
+/** Moderator: what each in the room is sent of pictures at most. Voices are not counted. */
+export interface CapVideo {
+  readonly type: "cap_video";
+  readonly id: number;
+  /** Kilobits a second; absent: no cap, 0: no pictures. */
+  readonly kbps?: number;
+}
+
 export interface EndRoom {
   readonly type: "end_room";
   readonly id: number;
@@ -248,6 +256,8 @@ export interface Joined {
   readonly audio: readonly (string | null)[];
   readonly speaking: readonly string[];
   readonly dominant?: string;
+  /** As in `VideoCapped`. */
+  readonly video_cap_kbps?: number;
   readonly wanted?: readonly WantedLayers[];
   /** As in `Draining`, once the server is shutting down. */
   readonly ends_at?: number;
@@ -364,6 +374,13 @@ export interface RoomUpdated {
   readonly locked: boolean;
 }
 
+export interface VideoCapped {
+  readonly type: "video_capped";
+  readonly seq: number;
+  /** What each is sent of pictures at most; absent: no cap any more. */
+  readonly kbps?: number;
+}
+
 /** The server is shutting down: nobody new comes in, and calls go on until `ends_at` at the latest. */
 export interface Draining {
   readonly type: "draining";
@@ -397,6 +414,7 @@ export type ClientMessage =
   | MuteTrack
   | RemoveParticipant
   | LockRoom
+  | CapVideo
   | EndRoom
   | Leave
   | Ping;
@@ -421,6 +439,7 @@ export type ServerMessage =
   | Speakers
   | ChatReceived
   | RoomUpdated
+  | VideoCapped
   | Draining
   | MediaRestartNeeded
   | Ended;
@@ -436,6 +455,7 @@ export type ClientRequest =
   | MuteTrack
   | RemoveParticipant
   | LockRoom
+  | CapVideo
   | EndRoom;
 
 /** What answers a request. */
@@ -459,6 +479,7 @@ export type ServerEvent =
   | Speakers
   | ChatReceived
   | RoomUpdated
+  | VideoCapped
   | Draining
   | MediaRestartNeeded
   | Ended;

@@ -45,6 +45,7 @@ export type Notice =
   | { kind: "chat"; name: string; text: string; isPrivate: boolean }
   | { kind: "muted_by_moderator"; source: TrackSource }
   | { kind: "locked"; isLocked: boolean }
+  | { kind: "video_capped"; kbps: number | null }
   | { kind: "failed"; problem: JoinProblem };
 
 export interface Call {
@@ -60,6 +61,8 @@ export interface Call {
   muteTrack(track: string): void;
   removeParticipant(participant: string): void;
   lockRoom(isLocked: boolean): void;
+  /** What each is sent of pictures at most, in kbit/s; null: no cap. */
+  capVideo(kbps: number | null): void;
   endRoom(): void;
   leave(): void;
 }

@@ -22,6 +22,8 @@ export function noticeOf(before: RoomState, event: ServerEvent): Notice | null {
     }
     case "room_updated":
       return event.locked === before.isLocked ? null : { kind: "locked", isLocked: event.locked };
+    case "video_capped":
+      return { kind: "video_capped", kbps: event.kbps ?? null };
     default:
       return null;
   }

@@ -110,6 +110,10 @@ export class RoomSession implements Call, AttachmentListener {
     void this.#ask({ type: "lock_room", locked: isLocked });
   }
 
+  capVideo(kbps: number | null): void {
+    void this.#ask({ type: "cap_video", ...(kbps === null ? {} : { kbps }) });
+  }
+
   endRoom(): void {
     void this.#ask({ type: "end_room" });
   }

@@ -21,6 +21,8 @@ export interface RoomState {
   readonly self: string;
   readonly role: Role;
   readonly isLocked: boolean;
+  /** What each is sent of pictures at most, in kbit/s; null: no cap. */
+  readonly videoCapKbps: number | null;
   /** In order of joining. */
   readonly participants: readonly Participant[];
   readonly chat: readonly ChatMessage[];
@@ -43,6 +45,7 @@ export function fromJoined(joined: Joined): RoomState {
     self: joined.participant,
     role: self?.role ?? joined.role,
     isLocked: joined.locked,
+    videoCapKbps: joined.video_cap_kbps ?? null,
     participants: joined.participants,
     chat: joined.chat,
     slots: new Map(joined.video_slots.map((slot) => [slot.mid, slot])),
@@ -83,6 +86,8 @@ export function reduce(state: RoomState, event: ServerEvent): RoomState {
       return chatReceived(state, event.message);
     case "room_updated":
       return { ...state, isLocked: event.locked };
+    case "video_capped":
+      return { ...state, videoCapKbps: event.kbps ?? null };
     case "draining":
       return { ...state, endsAt: event.ends_at };
     case "layers_wanted":

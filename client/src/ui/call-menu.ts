@@ -10,7 +10,12 @@ export interface MenuState {
   canPictureInPicture: boolean;
   isModerator: boolean;
   isLocked: boolean;
+  videoCapKbps: number | null;
 }
+
+/** What each may be sent of pictures, in kbit/s: some large ones, or small ones, or none. */
+const MEDIUM_KBPS = 1_500;
+const LOW_KBPS = 500;
 
 export interface MenuActions {
   setMode(mode: LayoutMode): void;
@@ -20,6 +25,7 @@ export interface MenuActions {
   settings(): void;
   shortcuts(): void;
   toggleLock(): void;
+  capVideo(kbps: number | null): void;
   end(): void;
 }
 
@@ -65,6 +71,21 @@ function moderatorItems(state: MenuState, act: MenuActions, w: Messages): MenuIt
       starts: true,
       run: () => act.toggleLock(),
     },
-    { icon: "stop", label: w.endForAll, isDanger: true, run: () => act.end() },
+    ...capItems(state, act, w),
+    { icon: "stop", label: w.endForAll, starts: true, isDanger: true, run: () => act.end() },
   ];
+}
+
+function capItems(state: MenuState, act: MenuActions, w: Messages): MenuItem[] {
+  const choices = [
+    { icon: "camera", label: w.capNone, kbps: null, starts: true },
+    { icon: "camera", label: w.capMedium, kbps: MEDIUM_KBPS },
+    { icon: "camera", label: w.capLow, kbps: LOW_KBPS },
+    { icon: "cameraOff", label: w.capVoices, kbps: 0 },
+  ] as const;
+  return choices.map(({ kbps, ...item }) => ({
+    ...item,
+    checked: state.videoCapKbps === kbps,
+    run: () => act.capVideo(kbps),
+  }));
 }

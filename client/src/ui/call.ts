@@ -203,6 +203,7 @@ export class CallView extends PageElement {
       canPictureInPicture: document.pictureInPictureEnabled === true,
       isModerator: room.role === "moderator",
       isLocked: room.isLocked,
+      videoCapKbps: room.videoCapKbps,
     };
   }
 
@@ -219,6 +220,7 @@ export class CallView extends PageElement {
         this.open = { kind: "shortcuts" };
       },
       toggleLock: () => this.call.lockRoom(!room.isLocked),
+      capVideo: (kbps) => this.call.capVideo(kbps),
       end: () => {
         this.open = { kind: "end" };
       },

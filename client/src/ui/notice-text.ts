@@ -21,6 +21,8 @@ export function noticeText(notice: Notice, w: Messages): string {
       return mutedText(notice, w);
     case "locked":
       return notice.isLocked ? w.noticeLocked : w.noticeUnlocked;
+    case "video_capped":
+      return cappedText(notice.kbps, w);
     case "failed":
       return problemOfJoin(notice.problem, w);
     default:
@@ -109,6 +111,11 @@ function mutedText(notice: Extract<Notice, { kind: "muted_by_moderator" }>, w: M
     default:
       return unreachable(notice.source);
   }
+}
+
+function cappedText(kbps: number | null, w: Messages): string {
+  if (kbps === null) return w.noticeUncapped;
+  return kbps === 0 ? w.noticeVoicesOnly : w.noticeCapped;
 }
 
 function shortened(text: string): string {

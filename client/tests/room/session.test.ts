@@ -461,6 +461,15 @@ describe("in the room", () => {
     expect(setup.notices).toEqual([{ kind: "failed", problem: "forbidden" }]);
   });
 
+  it("asks for a cap on the video, and for none", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.session.capVideo(0);
+    expect(setup.socket().last()).toMatchObject({ type: "cap_video", kbps: 0 });
+    setup.session.capVideo(null);
+    expect(setup.socket().last()).not.toHaveProperty("kbps");
+  });
+
   it("says goodbye when leaving", async () => {
     const setup = setUp();
     await join(setup);

@@ -134,6 +134,24 @@ describe("reduce", () => {
   });
 });
 
+describe("a cap on the video", () => {
+  it("holds from when one comes or it is told, until it is lifted", () => {
+    const capped = reduce(roomOf(0), { type: "video_capped", seq: 1, kbps: 0 });
+    expect([roomOf(0).videoCapKbps, capped.videoCapKbps]).toEqual([null, 0]);
+    expect(reduce(capped, { type: "video_capped", seq: 2 }).videoCapKbps).toBeNull();
+    expect(fromJoined(joined({ video_cap_kbps: 500 })).videoCapKbps).toBe(500);
+  });
+
+  it("is worth a word to everyone", () => {
+    const told = (kbps?: number) =>
+      noticeOf(roomOf(0), { type: "video_capped", seq: 1, ...(kbps === undefined ? {} : { kbps }) });
+    expect([told(500), told()]).toEqual([
+      { kind: "video_capped", kbps: 500 },
+      { kind: "video_capped", kbps: null },
+    ]);
+  });
+});
+
 describe("noticeOf", () => {
   const room = roomOf(1);
 

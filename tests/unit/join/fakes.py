@@ -84,6 +84,9 @@ class FakeMedia:
     def set_extensions(self, transport: int, extensions: Extensions) -> None:
         self.transports[transport].extensions = extensions
 
+    def cap_video(self, transport: TransportId | int, bitrate_bps: int | None) -> None:
+        assert transport in self.transports
+
     def close_transport(self, transport: TransportId | int) -> None:
         self.transports.pop(transport, None)
         self.sources = {id_: entry for id_, entry in self.sources.items() if entry[0] != transport}

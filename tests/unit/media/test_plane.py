@@ -414,6 +414,22 @@ async def test_slots_hear_what_they_were_fitted_to(plane, packets, browser) -> N
     assert heard == [("on_adapted", 8, True, "your_downlink"), ("on_adapted", 8, False, None)]
 
 
+async def test_the_lower_of_two_caps_holds(packets, clock) -> None:
+    plane = MediaPlane(packets, MediaConfig(max_video_kbps=1000), clock=clock, limits=Limits())
+    transport = Browser(plane, packets, clock).transport.id
+    for cap in (500_000, 2_000_000, None):
+        plane.cap_video(transport, cap)
+    plane.cap_video(12345, 1)
+    assert [cap for (_, cap), _ in packets.of("set_cap")] == [1_000_000, 500_000, 1_000_000, 1_000_000]
+
+
+async def test_without_a_cap_of_the_servers_none_is_set(plane, packets, browser) -> None:
+    assert packets.of("set_cap") == []
+    for cap in (0, None):
+        plane.cap_video(browser.transport.id, cap)
+    assert [cap for (_, cap), _ in packets.of("set_cap")] == [0, None]
+
+
 # -- rooms ------------------------------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ class FakeMedia:
         self.shows: list[tuple[int, int | None]] = []
         self.gated: set[int] = set()
         self.closed: list[int] = []
+        self.caps: dict[int, int | None] = {}
         self._next = itertools.count(1)
 
     def open_room(self) -> MediaRoomId:
@@ -48,6 +49,9 @@ class FakeMedia:
 
     def set_forwarding(self, source: SourceId, forwarding: bool) -> None:
         (self.gated.discard if forwarding else self.gated.add)(source)
+
+    def cap_video(self, transport: TransportId, bitrate_bps: int | None) -> None:
+        self.caps[transport] = bitrate_bps
 
     def close_transport(self, transport: TransportId) -> None:
         self.closed.append(transport)

@@ -5,6 +5,7 @@ import pytest
 from sfu.errors import BadName, Draining, NotFound, RoomFull, RoomLocked, ServerFull
 from sfu.limits import Limits
 from sfu.rooms import events
+from sfu.rooms.ports import TransportId
 from tests.unit.rooms.fakes import World
 
 
@@ -150,6 +151,25 @@ def test_lock_is_told_once() -> None:
     for locked in (True, True, False):
         world.room.lock(ada.id, locked)
     assert world.scribe.of(events.RoomLocked) == [events.RoomLocked(True), events.RoomLocked(False)]
+
+
+def test_a_cap_holds_for_all_and_for_who_comes_later_until_the_room_is_empty() -> None:
+    world = World()
+    ada, bob = world.join(), world.join("Bob")
+    viewer = world.room.view(None)
+    world.room.attach_viewer(viewer.id, TransportId(900), (), ())
+    for kbps in (500, 500):
+        world.room.cap_video(ada.id, kbps)
+    assert world.scribe.of(events.VideoCapped) == [events.VideoCapped(500)]
+    cleo = world.join("Cleo")
+    capped = [one.transport for one in (ada, bob, cleo)]
+    assert world.media.caps == dict.fromkeys([*capped, 900], 500_000)
+    late = world.room.view(None)
+    world.room.attach_viewer(late.id, TransportId(901), (), ())
+    assert world.media.caps[901] == 500_000
+    for one in (ada, bob, cleo):
+        world.room.leave(one.id, "left")
+    assert (world.media.caps[900], world.room.video_cap_kbps) == (None, None)
 
 
 def test_cut_signalling_keeps_the_participant_and_is_told() -> None:

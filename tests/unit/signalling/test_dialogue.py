@@ -68,6 +68,7 @@ def test_others_see_who_joins_publishes_and_leaves() -> None:
         "mute_track",
         "remove_participant",
         "lock_room",
+        "cap_video",
         "end_room",
     ],
 )
@@ -80,6 +81,7 @@ def test_first_a_join(kind: str) -> None:
         "mute_track": {"id": 1, "track": "x"},
         "remove_participant": {"id": 1, "participant": "x"},
         "lock_room": {"id": 1, "locked": True},
+        "cap_video": {"id": 1, "kbps": 500},
         "end_room": {"id": 1},
     }[kind]
     person = House().person()
@@ -164,6 +166,10 @@ def test_every_request_has_one_reply() -> None:
         ("mute_track", {"track": "nothing"}, "forbidden"),
         ("remove_participant", {"participant": "nobody"}, "forbidden"),
         ("lock_room", {"locked": True}, "forbidden"),
+        ("cap_video", {"kbps": 500}, "forbidden"),
+        ("cap_video", {"kbps": -1}, "bad_message"),
+        ("cap_video", {"kbps": 10**12}, "bad_message"),
+        ("cap_video", {"kbps": "500"}, "bad_message"),
         ("end_room", {}, "forbidden"),
     ],
 )
@@ -175,6 +181,18 @@ def test_refusal_is_named_and_changes_nothing(kind: str, fields: dict[str, objec
     assert bob.ask(kind, **fields)["code"] == code
     assert len(ada.events) == before
     assert bob.outlet.code is None
+
+
+def test_a_moderators_cap_is_told_to_all_and_to_who_comes_later() -> None:
+    house = House()
+    ada = house.joined("Ada")
+    bob = house.joined("Bob")
+    assert ada.ask("cap_video", kbps=500)["type"] == "ok"
+    assert bob.events[-1] == {"type": "video_capped", "seq": bob.events[-1]["seq"], "kbps": 500}
+    cleo = house.person()
+    assert cleo.ask("join", room="lobby", name="Cleo", sdp="offer", tracks=[])["video_cap_kbps"] == 500
+    assert ada.ask("cap_video")["type"] == "ok"
+    assert "kbps" not in bob.events[-1]
 
 
 def test_subscriber_may_not_send_but_write() -> None:

@@ -158,7 +158,8 @@ pub enum Command {
         transport: TransportId,
         has_headroom: bool,
     },
-    /// What a subscriber is sent at most, whatever its way carries. No cap until said otherwise.
+    /// What a subscriber is sent of pictures at most, whatever its way carries; voices are not
+    /// counted. No cap until said otherwise.
     SetCap {
         transport: TransportId,
         cap_bps: Option<u64>,

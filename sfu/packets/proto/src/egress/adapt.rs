@@ -66,7 +66,7 @@ impl Egress {
         let held = &mut self.senders[sender];
         held.heeds_estimate |= held.is_limited();
         let is_due = held.adapted.is_none_or(|at| now >= at + AT_MOST_EACH);
-        if is_due && held.budget_bps().is_some() {
+        if is_due && (held.budget_bps().is_some() || held.cap_bps.is_some()) {
             self.adapt(now, sender);
         }
     }
@@ -103,24 +103,16 @@ impl Egress {
             .iter()
             .map(|&(_, slot)| slot)
             .collect();
-        match self.senders[sender].budget_bps() {
-            Some(budget) => {
-                let wanted_bps = self.share_out(now, &slots, budget);
-                let is_whole = slots
-                    .iter()
-                    .all(|&slot| self.slots[slot].limit == Limit::None);
-                let held = &mut self.senders[sender];
-                held.wanted_bps = Some(wanted_bps);
-                held.heeds_estimate &= !is_whole || held.is_limited();
-            }
-            None => {
-                self.senders[sender].wanted_bps = None;
-                self.lift_limits(&slots);
-            }
+        let held = &self.senders[sender];
+        let mut is_capped = false;
+        if held.budget_bps().is_some() || held.cap_bps.is_some() {
+            is_capped = self.fit(now, sender, &slots);
+        } else {
+            self.senders[sender].wanted_bps = None;
+            self.lift_limits(&slots);
         }
         let is_held_back = self.is_held_back(sender);
         self.expect_reports(now, sender, is_held_back);
-        let is_capped = self.senders[sender].is_capped();
         for &slot in &slots {
             if !self.slots[slot].is_audio() {
                 self.explain(now, slot, is_capped);
@@ -136,6 +128,26 @@ impl Egress {
             .any(|slot| slot.limit != Limit::None && slot.shown.is_some())
     }
 
+    /// To what the way carries and the cap allows; whether it is the cap that limits.
+    fn fit(&mut self, now: Instant, sender: usize, slots: &[usize]) -> bool {
+        let held = &self.senders[sender];
+        let budget_bps = held.budget_bps().unwrap_or(u64::MAX);
+        let cap_bps = held.cap_bps.unwrap_or(u64::MAX);
+        let reserved = self.reserve_audio(slots, budget_bps);
+        let left = budget_bps.saturating_sub(reserved);
+        let is_capped = cap_bps < left;
+        let wanted = self.share_out(now, slots, without_overhead(left.min(cap_bps)));
+        let is_whole = slots
+            .iter()
+            .all(|&slot| self.slots[slot].limit == Limit::None);
+        let held = &mut self.senders[sender];
+        let wanted = with_overhead(wanted).min(cap_bps);
+        held.wanted_bps = Some(reserved.saturating_add(wanted));
+        // Where the cap limits, the way carries all that is to be sent.
+        held.heeds_estimate &= !(is_whole || is_capped) || held.is_limited();
+        is_capped
+    }
+
     fn lift_limits(&mut self, slots: &[usize]) {
         for &slot in slots {
             self.slots[slot].is_limited = false;
@@ -143,11 +155,8 @@ impl Egress {
         }
     }
 
-    /// What would be needed for all to be sent, and to last.
-    fn share_out(&mut self, now: Instant, slots: &[usize], budget_bps: u64) -> u64 {
-        let reserved = self.reserve_audio(slots, budget_bps);
-        let left = budget_bps.saturating_sub(reserved);
-        let left = left * 100 / (100 + OVERHEAD_PERCENT);
+    /// So much among the pictures; what they would need to be sent whole, and to stay so.
+    fn share_out(&mut self, now: Instant, slots: &[usize], left_bps: u64) -> u64 {
         let mut rungs = std::mem::take(&mut self.adapting.rungs);
         rungs.clear();
         let mut ranges = Vec::with_capacity(slots.len());
@@ -167,7 +176,7 @@ impl Egress {
         let mut wishes: Vec<Wish<'_>> = wishes.collect();
         let mut places: Vec<Place> = Vec::new();
         let wanted = allocator::wanted(&wishes);
-        allocator::allocate(now, left, &mut wishes, &mut places);
+        allocator::allocate(now, left_bps, &mut wishes, &mut places);
         let memories: Vec<_> = wishes.iter().map(|wish| wish.memory).collect();
         for (((slot, range), place), memory) in ranges.into_iter().zip(places).zip(memories) {
             let ladder = &rungs[range];
@@ -185,7 +194,7 @@ impl Egress {
             self.set_limit(slot, limit);
         }
         self.adapting.rungs = rungs;
-        reserved + wanted * (100 + OVERHEAD_PERCENT) / 100
+        wanted
     }
 
     /// What its voices take; those that do not fit are silenced, the quietest first.
@@ -327,6 +336,14 @@ impl Egress {
         };
         self.slots[index].temporal.wanted = upto;
     }
+}
+
+fn without_overhead(bps: u64) -> u64 {
+    bps / (100 + OVERHEAD_PERCENT) * 100
+}
+
+fn with_overhead(bps: u64) -> u64 {
+    bps * (100 + OVERHEAD_PERCENT) / 100
 }
 
 fn measured_or_assumed(index: u8, rank: usize, rate: Option<LayerRate>) -> Layer {

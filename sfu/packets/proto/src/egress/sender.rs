@@ -51,7 +51,7 @@ pub(crate) struct Sender {
     pub(crate) rested: u8,
     /// The share lost that it reports, smoothed over its slots.
     pub(crate) reported_loss: f64,
-    /// What it is sent at most.
+    /// What it is sent of pictures at most.
     pub(crate) cap_bps: Option<u64>,
     /// A limit of its way was seen, and not all that it is shown is sent again since.
     pub(crate) heeds_estimate: bool,
@@ -124,21 +124,11 @@ impl Sender {
             .map(|&(_, slot)| slot)
     }
 
-    /// What it may be sent in all; `None`: as much as there is. Until a limit of its way is seen
-    /// none is assumed, and from then on what is estimated holds until all is sent again.
+    /// What its way carries in all; `None`: as much as there is. Until a limit of it is seen none
+    /// is assumed, and from then on what is estimated holds until all is sent again.
     pub(crate) fn budget_bps(&self) -> Option<u64> {
         let available = self.available_bps();
-        let available = available.filter(|_| self.bandwidth.is_none() || self.heeds_estimate);
-        match (available, self.cap_bps) {
-            (Some(available), Some(cap)) => Some(available.min(cap)),
-            (available, cap) => available.or(cap),
-        }
-    }
-
-    /// The cap is what limits it, not its way.
-    pub(crate) fn is_capped(&self) -> bool {
-        let available = self.available_bps().unwrap_or(u64::MAX);
-        self.cap_bps.is_some_and(|cap| cap < available)
+        available.filter(|_| self.bandwidth.is_none() || self.heeds_estimate)
     }
 
     pub(crate) fn round_trip(&self) -> Duration {
