@@ -110,6 +110,7 @@ impl Egress {
         } else {
             self.senders[sender].wanted_bps = None;
             self.lift_limits(&slots);
+            self.reach_back(sender, u64::MAX, 0);
         }
         let is_held_back = self.is_held_back(sender);
         self.expect_reports(now, sender, is_held_back);
@@ -133,7 +134,7 @@ impl Egress {
         let held = &self.senders[sender];
         let budget_bps = held.budget_bps().unwrap_or(u64::MAX);
         let cap_bps = held.cap_bps.unwrap_or(u64::MAX);
-        let reserved = self.reserve_audio(slots, budget_bps);
+        let reserved = self.reserve_audio(sender, slots, budget_bps);
         let left = budget_bps.saturating_sub(reserved);
         let is_capped = cap_bps < left;
         let wanted = self.share_out(now, slots, without_overhead(left.min(cap_bps)));
@@ -197,8 +198,9 @@ impl Egress {
         wanted
     }
 
-    /// What its voices take; those that do not fit are silenced, the quietest first.
-    fn reserve_audio(&mut self, slots: &[usize], budget_bps: u64) -> u64 {
+    /// What its voices take, and what of them is sent along again; those that do not fit are
+    /// silenced, the quietest first.
+    fn reserve_audio(&mut self, sender: usize, slots: &[usize], budget_bps: u64) -> u64 {
         let mut heard = Vec::new();
         let mut voices = Vec::new();
         let mut has_pause = false;
@@ -232,6 +234,7 @@ impl Egress {
             false => allocator::audible(budget_bps, &voices),
         };
         let mut reserved = if has_pause { VOICE_BPS } else { 0 };
+        let mut repeated = reserved.saturating_sub(VOICE_OVERHEAD_BPS);
         for ((slot, voice), is_audible) in heard.into_iter().zip(voices).zip(audible) {
             let limit = if is_audible {
                 Limit::None
@@ -239,9 +242,12 @@ impl Egress {
                 Limit::Nothing
             };
             self.set_limit(slot, limit);
-            reserved += if is_audible { voice.bitrate_bps } else { 0 };
+            if is_audible {
+                reserved += voice.bitrate_bps;
+                repeated += voice.bitrate_bps.saturating_sub(VOICE_OVERHEAD_BPS);
+            }
         }
-        reserved
+        reserved + self.reach_back(sender, budget_bps.saturating_sub(reserved), repeated)
     }
 
     /// What the slot could be sent of its source, and its tile can use.

@@ -4,7 +4,7 @@
 //! In come [`Down`] values and commands about slots; out go datagrams into an arena, [`Up`]
 //! values and events. It knows no publisher's transport and no socket. Split by what
 //! happens: [`adapt`] what a subscriber's way carries of it, [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
-//! packet's bytes, [`reports`] RTCP to and from subscribers.
+//! packet's bytes, [`redundancy`] sound sent along again, [`reports`] RTCP to and from subscribers.
 
 mod adapt;
 mod bandwidth;
@@ -14,8 +14,10 @@ mod choose;
 mod commands;
 mod feed;
 mod followers;
+mod losses;
 mod members;
 mod padding;
+mod redundancy;
 mod reports;
 mod retransmission;
 mod rewrite;
@@ -145,6 +147,7 @@ impl Egress {
         let index = self.slots.insert(slot);
         self.by_slot.insert(id, index);
         self.senders[sender].slots.push((ssrc, index));
+        self.begin_redundancy(index);
         if let Some((room, position)) = follows {
             let source = self.add_follower(room, usize::from(position), index);
             self.follow(index, source);

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Egress;
 use super::bandwidth::Padding;
 use super::blocks::Extras;
+use super::redundancy::Before;
 use super::rewrite::Numbers;
 use super::run::Piece;
 use super::walk::Outgoing;
@@ -73,6 +74,7 @@ impl Egress {
                 can_pad: false,
                 class: slot.dscp(),
             },
+            before: Before::default(),
         };
         let extras = Extras {
             mid: None,

@@ -122,7 +122,10 @@ impl Egress {
             return;
         };
         match report {
-            Report::Reception { block, arrived } => self.take_block(arrived, sender, block),
+            Report::Reception { block, arrived } => {
+                self.take_reported_loss(arrived, sender, &block);
+                self.take_block(arrived, sender, block);
+            }
             Report::Lost {
                 ssrc,
                 sequence_numbers,
@@ -141,6 +144,7 @@ impl Egress {
                 }
             }
             Report::Arrivals { arrivals, came_at } => {
+                self.take_losses(came_at, sender, &arrivals);
                 self.take_arrivals(came_at, sender, &arrivals);
             }
             Report::Estimate { bitrate_bps } => {

@@ -214,6 +214,10 @@ impl Rewrite {
 }
 
 impl Segment {
+    pub(crate) fn is_before(&self, sequence: i64) -> bool {
+        sequence < self.first
+    }
+
     /// Under which number the layer's own goes out; the segment's first for what is before it.
     pub(crate) fn number_of(&self, sequence: i64) -> i64 {
         let thinned = self.thinned.as_ref();

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::bandwidth::Bandwidth;
+use super::losses::Losses;
 use super::retransmission::{Budget, round_trip_or_default};
 use crate::command::SrtpKeys;
 use crate::drop::DropReason;
@@ -51,6 +52,10 @@ pub(crate) struct Sender {
     pub(crate) rested: u8,
     /// The share lost that it reports, smoothed over its slots.
     pub(crate) reported_loss: f64,
+    /// Where a slot could use redundancy against them.
+    pub(super) losses: Option<Box<Losses>>,
+    /// By how many packets its sound reaches back.
+    pub(super) distance: u8,
     /// What it is sent of pictures at most.
     pub(crate) cap_bps: Option<u64>,
     /// A limit of its way was seen, and not all that it is shown is sent again since.
@@ -87,6 +92,8 @@ impl Sender {
             remb_bps: None,
             rested: 0,
             reported_loss: 0.0,
+            losses: None,
+            distance: 0,
             cap_bps: None,
             heeds_estimate: false,
             adapted: None,

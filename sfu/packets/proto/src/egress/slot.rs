@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::redundancy::Redundant;
 use super::retransmission::Retransmissions;
 use super::rewrite::Rewrite;
 use crate::allocator::{Memory, Reason};
@@ -86,6 +87,9 @@ pub(crate) struct Slot {
     pub(crate) is_limited: bool,
     pub(crate) memory: Memory,
     pub(crate) temporal: TemporalLayers,
+    /// Of sound: how it could go along with what follows it, and for how many packets it does.
+    pub(super) redundant: Option<Redundant>,
+    pub(super) distance: u8,
     /// Why the picture is not better, and since when that seems so.
     pub(crate) suspected: (Option<Reason>, Option<Instant>),
     /// What the last event said: why, and whether it is off.
@@ -129,6 +133,7 @@ pub(crate) struct SlotCounters {
 
 impl Slot {
     pub(crate) fn new(id: SlotId, sender: usize, parameters: SlotParameters, random: u64) -> Self {
+        let redundant = Redundant::of(&parameters);
         Self {
             id,
             sender,
@@ -143,6 +148,8 @@ impl Slot {
             is_limited: false,
             memory: Memory::default(),
             temporal: TemporalLayers::ALL,
+            redundant,
+            distance: 0,
             suspected: (None, None),
             told_reason: (None, false),
             was_shed: false,

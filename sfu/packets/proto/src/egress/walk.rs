@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::Egress;
 use super::bandwidth::Padding;
 use super::blocks::{BlockRef, Blocks, Extras};
+use super::redundancy::{self, Before};
 use super::rewrite::Numbers;
 use super::run::{Piece, next_run};
 use super::sender::Work;
@@ -62,6 +63,8 @@ pub(super) struct Outgoing {
     pub(super) numbers: Numbers,
     pub(super) block: BlockRef,
     pub(super) piece: Piece,
+    /// Of the walk's redundancy.
+    pub(super) before: Before,
 }
 
 #[derive(Default)]
@@ -81,6 +84,8 @@ pub(super) struct Walk {
     /// Groups of the burst in the order in which they are sent.
     turns: Vec<usize>,
     pub(super) blocks: Blocks,
+    /// Older packets that go along with what is outgoing.
+    pub(super) redundancy: Vec<u8>,
     outgoing: Vec<Outgoing>,
 }
 
@@ -237,6 +242,7 @@ impl Egress {
         }
         work.clear();
         outgoing.clear();
+        self.walk.redundancy.clear();
         self.senders[sender].work = work;
         self.walk.outgoing = outgoing;
     }
@@ -333,10 +339,19 @@ impl Egress {
                 .blocks
                 .shared(sender.mapping, extensions, burst, packet_index)
         };
-        let payload = match is_sent {
+        let mut payload = match is_sent {
             true => (packet.payload.end - packet.payload.start) as usize,
             false => 0,
         };
+        let (mut codec, mut before) = (codec, Before::default());
+        if slot.distance > 0
+            && let Some(feed) = self.feeds.get(&packet.layer)
+            && let Some(written) =
+                redundancy::write(&mut self.walk.redundancy, slot, feed, burst, packet)
+        {
+            (codec, before) = written;
+            payload += usize::from(before.len);
+        }
         slot.counters.packets += 1;
         slot.counters.octets += payload as u64;
         outgoing.push(Outgoing {
@@ -352,6 +367,7 @@ impl Egress {
                 can_pad: !is_plain && (!slot.is_audio() || sender.has_headroom()),
                 class: slot.dscp(),
             },
+            before,
         });
     }
 

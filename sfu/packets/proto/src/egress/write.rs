@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::Egress;
 use super::blocks::Extras;
+use super::redundancy::Before;
 use super::run::gap_to_last;
 use super::sender::Sender;
 use super::walk::{Outgoing, Retransmission, marker};
@@ -74,6 +75,9 @@ impl Egress {
         stamp(sender, arena, start, outgoing, send_time);
         let payload = arena.len();
         if !outgoing.is_empty {
+            if outgoing.before.len > 0 {
+                arena.extend_from_slice(outgoing.before.bytes(&self.walk.redundancy));
+            }
             arena.extend_from_slice(burst.payload(packet));
             rewrite_payload(
                 codec.codec,
@@ -160,6 +164,7 @@ impl Egress {
             numbers: again.numbers,
             block,
             piece,
+            before: Before::default(),
         };
         stamp(sender, arena, start, &outgoing, send_time);
         let header_len = arena.len() - start;
