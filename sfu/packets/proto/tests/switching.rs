@@ -360,7 +360,7 @@ fn cameras(world: &mut World, subscriber: &mut Peer) -> Vec<u32> {
 
 #[test]
 fn a_small_picture_is_shown_until_the_large_one_is_there() {
-    let mut world = World::new();
+    let mut world = World::without_adaptation();
     let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
     for (is_keyframe, is_large) in [
         (false, false),
@@ -383,7 +383,7 @@ fn a_small_picture_is_shown_until_the_large_one_is_there() {
 
 #[test]
 fn the_large_picture_is_not_preceded_by_a_small_one_that_comes_later() {
-    let mut world = World::new();
+    let mut world = World::without_adaptation();
     let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
     let both = [large.frame(true, &[900]), small.frame(true, &[700])].concat();
     world.send(&publisher, &both);
@@ -395,7 +395,7 @@ fn the_large_picture_is_not_preceded_by_a_small_one_that_comes_later() {
 
 #[test]
 fn a_slot_that_shows_a_source_waits_for_the_size_it_wants() {
-    let mut world = World::new();
+    let mut world = World::without_adaptation();
     let (publisher, mut subscriber, mut large, mut small) = two_sizes(&mut world);
     let frame = large.frame(true, &[900]);
     world.send(&publisher, &frame);

@@ -139,6 +139,13 @@ pub(crate) fn allocate(
     }
 }
 
+/// What it takes that all are given the least that there is of them.
+pub(crate) fn least(wishes: &[Wish<'_>]) -> u64 {
+    let lowest = wishes.iter().filter_map(|wish| wish.ladder.first());
+    let sum: u64 = lowest.map(|rung| rung.bitrate_bps).sum();
+    sum * (100 + SPARE_PERCENT) / 100 + 1
+}
+
 /// What it takes that all are given all that they can use, and keep it.
 pub(crate) fn wanted(wishes: &[Wish<'_>]) -> u64 {
     let tops = wishes.iter().filter_map(|wish| wish.ladder.last());

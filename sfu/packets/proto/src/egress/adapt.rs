@@ -66,7 +66,9 @@ impl Egress {
         let held = &mut self.senders[sender];
         held.heeds_estimate |= held.is_limited();
         let is_due = held.adapted.is_none_or(|at| now >= at + AT_MOST_EACH);
-        if is_due && (held.budget_bps().is_some() || held.cap_bps.is_some()) {
+        let is_adapted = held.wanted_bps.is_some();
+        let is_adapting = held.budget_bps().is_some() || held.cap_bps.is_some();
+        if is_due && (is_adapted || is_adapting) {
             self.adapt(now, sender);
         }
     }
@@ -98,6 +100,7 @@ impl Egress {
         let held = &mut self.senders[sender];
         held.adapted = Some(now);
         held.heeds_estimate |= held.is_limited();
+        held.was_limited |= held.is_limited();
         let slots: Vec<usize> = self.senders[sender]
             .slots
             .iter()
@@ -137,16 +140,24 @@ impl Egress {
         let reserved = self.reserve_audio(sender, slots, budget_bps);
         let left = budget_bps.saturating_sub(reserved);
         let is_capped = cap_bps < left;
-        let wanted = self.share_out(now, slots, without_overhead(left.min(cap_bps)));
-        let is_whole = slots
-            .iter()
-            .all(|&slot| self.slots[slot].limit == Limit::None);
+        let most = without_overhead(cap_bps);
+        let wanted = self.share_out(now, slots, without_overhead(left), most);
+        let is_whole = self.is_whole(slots);
         let held = &mut self.senders[sender];
         let wanted = with_overhead(wanted).min(cap_bps);
         held.wanted_bps = Some(reserved.saturating_add(wanted));
         // Where the cap limits, the way carries all that is to be sent.
         held.heeds_estimate &= !(is_whole || is_capped) || held.is_limited();
         is_capped
+    }
+
+    /// Pictures are shown, and all of it is sent.
+    fn is_whole(&self, slots: &[usize]) -> bool {
+        let mut slots = slots.iter().map(|&slot| &self.slots[slot]);
+        let has_picture = slots
+            .clone()
+            .any(|slot| !slot.is_audio() && slot.has_begun());
+        has_picture && slots.all(|slot| slot.limit == Limit::None)
     }
 
     fn lift_limits(&mut self, slots: &[usize]) {
@@ -156,8 +167,14 @@ impl Egress {
         }
     }
 
-    /// So much among the pictures; what they would need to be sent whole, and to stay so.
-    fn share_out(&mut self, now: Instant, slots: &[usize], left_bps: u64) -> u64 {
+    /// So much among the pictures; what they would need to be sent whole, and to stay so. In the
+    /// beginning everybody gets one: a stream without layers could else never show what its way
+    /// carries.
+    fn share_out(&mut self, now: Instant, slots: &[usize], left_bps: u64, cap_bps: u64) -> u64 {
+        let Some(&first) = slots.first() else {
+            return 0;
+        };
+        let is_beginning = !self.senders[self.slots[first].sender].was_limited;
         let mut rungs = std::mem::take(&mut self.adapting.rungs);
         rungs.clear();
         let mut ranges = Vec::with_capacity(slots.len());
@@ -172,12 +189,20 @@ impl Egress {
         let wishes = ranges.iter().map(|(slot, range)| Wish {
             ladder: &rungs[range.clone()],
             is_stage: self.slots[*slot].is_stage,
-            memory: self.slots[*slot].memory,
+            // No raise was in vain yet: what layers cost is only being measured.
+            memory: match is_beginning && cap_bps >= left_bps {
+                true => Default::default(),
+                false => self.slots[*slot].memory,
+            },
         });
         let mut wishes: Vec<Wish<'_>> = wishes.collect();
         let mut places: Vec<Place> = Vec::new();
         let wanted = allocator::wanted(&wishes);
-        allocator::allocate(now, left_bps, &mut wishes, &mut places);
+        let left_bps = match is_beginning {
+            true => left_bps.max(allocator::least(&wishes)),
+            false => left_bps,
+        };
+        allocator::allocate(now, left_bps.min(cap_bps), &mut wishes, &mut places);
         let memories: Vec<_> = wishes.iter().map(|wish| wish.memory).collect();
         for (((slot, range), place), memory) in ranges.into_iter().zip(places).zip(memories) {
             let ladder = &rungs[range];
@@ -365,6 +390,7 @@ fn measured_or_assumed(index: u8, rank: usize, rate: Option<LayerRate>) -> Layer
     Layer {
         index,
         upto_bps: [assumed; allocator::TEMPORAL_LAYERS],
-        top_temporal: 0,
+        // Whatever it has, all of it.
+        top_temporal: allocator::TEMPORAL_LAYERS as u8 - 1,
     }
 }

@@ -48,7 +48,8 @@ impl Bandwidth {
             estimator: Estimator::new(Config::DEFAULT),
             since_us: now_us,
             is_heard: false,
-            can_probe: false,
+            // It is looked at with the first that it tells.
+            can_probe: true,
             is_limited: false,
         }
     }
@@ -72,6 +73,7 @@ impl Sender {
                 Some(known.estimator.target_bps())
             }
             Some(_) => None,
+            None if self.may_estimate && self.heeds_estimate => Some(Config::DEFAULT.start_bps),
             None => self.remb_bps.filter(|_| self.reported_loss > REMB_LOSS),
         }
     }

@@ -58,8 +58,10 @@ pub(crate) struct Sender {
     pub(super) distance: u8,
     /// What it is sent of pictures at most.
     pub(crate) cap_bps: Option<u64>,
-    /// A limit of its way was seen, and not all that it is shown is sent again since.
+    /// All that it is shown was not sent since it came, or since a limit of its way was seen.
     pub(crate) heeds_estimate: bool,
+    /// A limit of its way was seen since it came.
+    pub(crate) was_limited: bool,
     /// When its slots were last fitted to its way.
     pub(crate) adapted: Option<Instant>,
     /// Something changed since.
@@ -96,6 +98,7 @@ impl Sender {
             distance: 0,
             cap_bps: None,
             heeds_estimate: false,
+            was_limited: false,
             adapted: None,
             is_adapting: false,
             next_report: None,
@@ -131,8 +134,8 @@ impl Sender {
             .map(|&(_, slot)| slot)
     }
 
-    /// What its way carries in all; `None`: as much as there is. Until a limit of it is seen none
-    /// is assumed, and from then on what is estimated holds until all is sent again.
+    /// What its way carries in all; `None`: as much as there is. What is estimated holds from the
+    /// start, and from when a limit of its way is seen, until all that it is shown is sent.
     pub(crate) fn budget_bps(&self) -> Option<u64> {
         let available = self.available_bps();
         available.filter(|_| self.bandwidth.is_none() || self.heeds_estimate)

@@ -17,6 +17,7 @@ impl Egress {
         let mapping = self.mapping_of(&extensions);
         let mut sender = Sender::new(id, extensions, mapping);
         sender.may_estimate = self.may_estimate(&sender);
+        sender.heeds_estimate = sender.may_estimate;
         let index = self.senders.insert(sender);
         self.by_transport.insert(id, index);
     }

@@ -70,6 +70,11 @@ impl World {
         Self::configured(1, |config| config.publisher_bitrate_bps = 1 << 40)
     }
 
+    /// For tests of what is sent where all of it fits, to viewers who tell nothing.
+    pub fn without_adaptation() -> Self {
+        Self::configured(1, |config| config.adapts = false)
+    }
+
     pub fn configured(seed: u64, configure: impl FnOnce(&mut RouterConfig)) -> Self {
         let start = Instant::now();
         let mut config = RouterConfig {
