@@ -174,6 +174,11 @@ class Plane:
     def show(self, slot: int, source: int | None, layer: int = 0) -> None: ...
     def set_stage(self, slot: int, is_stage: bool) -> None:
         """Whether the subscriber looks at it: of video, that is left out last when sending falls behind."""
+    def set_wanted(self, source: int, top: int) -> None:
+        """The publisher was told to leave out the layers above `top`, since nobody is sent them.
+
+        That they are silent says nothing of what they could be. 0 until said otherwise.
+        """
     def remove_slot(self, slot: int) -> None: ...
     def add_room(self, room: int, positions: int) -> None: ...
     def remove_room(self, room: int) -> None: ...
@@ -244,7 +249,7 @@ class SlotUndecodable:
 class SlotAdapted:
     """How the slot's picture was fitted to what its subscriber's way carries. It goes away by itself."""
 
-    __match_args__ = ("slot", "source", "is_off", "reason")
+    __match_args__ = ("slot", "source", "is_off", "reason", "layer")
     @property
     def slot(self) -> int: ...
     @property
@@ -253,6 +258,9 @@ class SlotAdapted:
     def is_off(self) -> bool: ...
     @property
     def reason(self) -> AdaptReason | None: ...
+    @property
+    def layer(self) -> int | None:
+        """The best layer that its way lets through, where that is not the one to be shown."""
 
 @final
 class AudioPositionsChanged:

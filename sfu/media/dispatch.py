@@ -23,6 +23,8 @@ class PlaneEvents(Protocol):
 
     def layers_changed(self, source: int, layers: Sequence[int]) -> None: ...
 
+    def slot_adapted(self, slot: int, source: int, layer: int | None) -> None: ...
+
     def worker_failed(self, worker: int, reason: str) -> None: ...
 
 
@@ -99,6 +101,7 @@ class Dispatcher:
             tell(entry.listener.on_undecodable, event.source, event.codec)
 
     def _adapted(self, event: _packets.SlotAdapted) -> None:
+        self._plane.slot_adapted(event.slot, event.source, event.layer)
         entry = self._inventory.slots.get(event.slot)
         if entry is not None and entry.listener is not None:
             reason: AdaptReason | None = event.reason

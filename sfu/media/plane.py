@@ -313,6 +313,9 @@ class MediaPlane:
     def layers_changed(self, source: int, layers: Sequence[int]) -> None:
         self._showing.layers_changed(source, layers)
 
+    def slot_adapted(self, slot: int, source: int, layer: int | None) -> None:
+        self._showing.adapted(slot, source, layer)
+
     # -- DTLS (sfu.media.handshakes.HandshakeListener) ----------------------------------------------
 
     def send(self, transport: int, datagrams: Sequence[bytes]) -> None:

@@ -2,8 +2,8 @@
 
 The packet path takes the nearest layer that carries packets; here is only said which one would be right, and
 said again when the layers or their resolutions turn out different. Layers are indices into the source's rids,
-0 the highest. Knows no bandwidth: what a subscriber's network can take is decided in the packet path
-(`docs/allocation.md`).
+0 the highest. What a subscriber's network can take is decided in the packet path (`docs/allocation.md`);
+from its word follows here only what senders may leave out.
 """
 
 from collections import Counter
@@ -42,7 +42,7 @@ class _Source:
     active: tuple[int, ...]
     measured: dict[int, Resolution] = field(default_factory=dict)
     wanted: Counter[int] = field(default_factory=Counter)
-    """How many slots would take each layer if all were sent."""
+    """How many slots would take each layer if all were sent, as far as their ways let it through."""
 
 
 @dataclass(slots=True)
@@ -52,6 +52,12 @@ class _Shown:
     layer: int
     wanted: int
     """The layer if all were sent."""
+    limit: int | None = None
+    """The best layer that the subscriber's way lets through, where that is less."""
+
+    @property
+    def needed(self) -> int:
+        return self.wanted if self.limit is None else max(self.wanted, self.limit)
 
 
 def choose(size: Size | None, resolutions: Mapping[int, Resolution]) -> int:
@@ -102,15 +108,27 @@ class LayerPolicy:
 
     def show(self, slot: int, source: int | None, size: Size | None) -> int:
         """The layer that the slot should get."""
+        before = self._shown.get(slot)
         self.remove_slot(slot)
         known = None if source is None else self._sources.get(source)
         if source is None or known is None:
             return TOP
-        shown = _Shown(source, size, _layer(known, size, known.active), _layer(known, size))
+        limit = before.limit if before is not None and before.source == source else None
+        shown = _Shown(source, size, _asked(known, size), _layer(known, size), limit)
         self._shown[slot] = shown
         self._viewers.setdefault(source, set()).add(slot)
-        known.wanted[shown.wanted] += 1
+        known.wanted[shown.needed] += 1
         return shown.layer
+
+    def limit(self, slot: int, source: int, layer: int | None) -> bool:
+        """The best layer that the slot's way lets through; False if that is nothing new."""
+        shown, known = self._shown.get(slot), self._sources.get(source)
+        if shown is None or known is None or shown.source != source or shown.limit == layer:
+            return False
+        known.wanted[shown.needed] -= 1
+        shown.limit = None if layer is None else min(layer, known.layers - 1)
+        known.wanted[shown.needed] += 1
+        return True
 
     def remove_slot(self, slot: int) -> int | None:
         """The source that it showed."""
@@ -118,11 +136,11 @@ class LayerPolicy:
         if shown is None:
             return None
         self._viewers[shown.source].discard(slot)
-        self._sources[shown.source].wanted[shown.wanted] -= 1
+        self._sources[shown.source].wanted[shown.needed] -= 1
         return shown.source
 
     def wanted(self, source: int) -> int | None:
-        """The highest layer that any slot would take if all were sent; None where there is no choice."""
+        """The highest layer that any slot would be sent if all were there; None where there is no choice."""
         known = self._sources.get(source)
         if known is None or known.is_screen or known.layers == 1:
             return None
@@ -152,17 +170,26 @@ class LayerPolicy:
         for slot in self._viewers.get(source, ()):
             shown = self._shown[slot]
             shown.wanted = _layer(known, shown.size)
-            known.wanted[shown.wanted] += 1
+            known.wanted[shown.needed] += 1
 
     def _chosen_anew(self, source: int, known: _Source) -> list[Change]:
         changes: list[Change] = []
         for slot in self._viewers.get(source, ()):
             shown = self._shown[slot]
-            layer = _layer(known, shown.size, known.active)
+            layer = _asked(known, shown.size)
             if layer != shown.layer:
                 shown.layer = layer
                 changes.append((slot, source, layer))
         return changes
+
+
+def _asked(source: _Source, size: Size | None) -> int:
+    """What is right, also where it is above all that is sent: the packet path takes the nearest, and knows
+    that a better one would be welcome. Of a gap between those that are sent, the one above."""
+    right = _layer(source, size)
+    return (
+        right if right in source.active or right < min(source.active) else _layer(source, size, source.active)
+    )
 
 
 def _layer(source: _Source, size: Size | None, among: Iterable[int] | None = None) -> int:

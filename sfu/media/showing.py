@@ -21,6 +21,7 @@ REFRESH_S = 2.0
 class ShowsSlots(Protocol):
     def show(self, slot: int, source: int | None, layer: int = ...) -> None: ...
     def set_stage(self, slot: int, is_stage: bool) -> None: ...
+    def set_wanted(self, source: int, top: int) -> None: ...
 
 
 class Showing:
@@ -62,6 +63,11 @@ class Showing:
     def layers_changed(self, source: int, layers: Sequence[int]) -> None:
         self._apply(self._policy.layers_changed(source, layers))
 
+    def adapted(self, slot: int, source: int, layer: int | None) -> None:
+        """The packet path found that the subscriber's way lets no better layer through."""
+        if self._policy.limit(slot, source, layer):
+            self._demanded(source)
+
     async def refresh(self) -> None:
         """Look at the resolutions now and then, until cancelled."""
         while True:
@@ -92,6 +98,7 @@ class Showing:
             self._demand.update(source, top)
 
     def _tell_sender(self, source: int, top: int) -> None:
+        self._packets.set_wanted(source, top)
         entry = self._inventory.sources.get(source)
         if entry is not None and entry.listener is not None:
             tell(entry.listener.on_wanted, entry.spec.rids[top:])

@@ -1,6 +1,7 @@
 """How large a picture is taken, and which layers may be sent, follows from the machine and from who looks."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from tests.interop.browsers.chromium import ChromiumPage
@@ -35,4 +36,24 @@ async def test_a_large_tile_gets_the_large_picture_of_a_strong_machine(cast: Cas
     assert (camera["width"], camera["rids"]) == (MODEST_WIDTH, ["f", "h"])
     (tile,) = await strong.probe("tiles", "camera")
     assert tile["width"] <= MODEST_WIDTH
+    assert not cast.server.errors()
+
+
+async def test_a_picture_that_nobody_may_be_sent_is_not_made(cast: Cast) -> None:
+    async with cast.peer("machines", "ben") as ben:
+        ana = await with_cores(cast, "ana", 8)
+        await ana.join(cast.room("machines"), "Ana")
+
+        def sends(rids: set[str]) -> Callable[[list[dict[str, Any]]], bool]:
+            return lambda cameras: [set(camera["active"]) for camera in cameras] == [rids]
+
+        published = await ben.signalling.event("track_published")
+        # Ana's page begins with the smaller ones, until somebody looks.
+        tile = {"track": f"{published['participant']}-camera", "width": 1280, "height": 720, "stage": True}
+        await ben.signalling.tell("set_view", tiles=[tile])
+        await ana.until("cameras", accept=sends({"f", "h", "q"}))
+        await ben.signalling.request("cap_video", kbps=200)
+        await ana.until("cameras", accept=sends({"q"}))
+        await ben.signalling.request("cap_video")
+        await ana.until("cameras", accept=sends({"f", "h", "q"}))
     assert not cast.server.errors()

@@ -57,6 +57,7 @@ class SlotAdapted:
     source: int
     is_off: bool
     reason: str | None
+    layer: int | None = None
 
 
 @dataclass(frozen=True)

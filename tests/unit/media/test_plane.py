@@ -377,6 +377,18 @@ async def test_the_sender_hears_which_layers_anybody_needs(plane, browser) -> No
     assert heard == [("on_wanted", ["h", "q"]), ("on_wanted", ["f", "h", "q"])]
 
 
+async def test_the_sender_hears_which_layers_no_way_lets_through(plane, packets, browser) -> None:
+    heard = Heard()
+    source = plane.add_source(browser.transport.id, CAMERA, heard)
+    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
+    plane.show(slot, source, Tile(1280, 720))
+    packets.emit(fake.SlotAdapted(slot, source, False, "your_downlink", 1))
+    await until(lambda: heard[-1] == ("on_wanted", ["h", "q"]))
+    packets.emit(fake.SlotAdapted(slot, source, False, None, None))
+    await until(lambda: heard[-1] == ("on_wanted", ["f", "h", "q"]))
+    assert [told for told, _ in packets.of("set_wanted")] == [(source, 0), (source, 1), (source, 0)]
+
+
 async def test_layers_that_stop_move_the_slot(plane, packets, browser) -> None:
     heard = Heard()
     source = plane.add_source(browser.transport.id, CAMERA, heard)

@@ -158,3 +158,35 @@ def test_a_slot_that_shows_another_leaves_the_first(policy: LayerPolicy) -> None
     assert policy.layers_changed(1, [F]) == []
     policy.show(9, None, None)
     assert policy.layers_changed(2, [F]) == []
+
+
+def test_what_a_way_does_not_let_through_is_not_wanted_until_it_does(policy: LayerPolicy) -> None:
+    policy.show(8, 1, Tile(320, 180))
+    policy.show(9, 1, Tile(1280, 720))
+    assert policy.limit(9, 1, H)
+    assert policy.wanted(1) == H
+    assert not policy.limit(9, 1, H)
+    policy.layers_changed(1, [H, Q])
+    assert policy.show(9, 1, Tile(1280, 720)) == F, "what is right, though it is not sent"
+    assert policy.wanted(1) == H
+    assert policy.limit(9, 1, 200)
+    assert policy.wanted(1) == Q
+    assert policy.limit(9, 1, None)
+    assert policy.wanted(1) == F
+
+
+def test_a_limit_is_of_one_slot_and_one_source(policy: LayerPolicy) -> None:
+    policy.add_source(2, 3, is_screen=False)
+    policy.show(8, 1, Tile(1280, 720))
+    policy.show(9, 1, Tile(1280, 720))
+    policy.limit(9, 1, Q)
+    assert policy.wanted(1) == F
+    policy.show(9, 2, Tile(1280, 720))
+    assert policy.wanted(2) == F
+    assert not policy.limit(9, 1, Q)
+    assert not policy.limit(99, 1, Q)
+    policy.limit(8, 1, H)
+    policy.measured(1, {F: (640, 360), H: (320, 180), Q: (160, 90)})
+    assert policy.wanted(1) == H
+    policy.remove_slot(8)
+    assert policy.wanted(1) == Q

@@ -194,6 +194,12 @@ pub enum Command {
         source: Option<SourceId>,
         layer: u8,
     },
+    /// The publisher was told to leave out the layers above `top` (0 the highest), which nobody is
+    /// sent: that they are silent says nothing of what they could be. 0 until said otherwise.
+    SetWanted {
+        source: SourceId,
+        top: u8,
+    },
     /// Whether the slot shows what its subscriber looks at: of video, that is left out last
     /// when sending falls behind. False until said otherwise.
     SetStage {

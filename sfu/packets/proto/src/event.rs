@@ -64,6 +64,8 @@ pub enum Event {
         source: SourceId,
         is_off: bool,
         reason: Option<Reason>,
+        /// The best layer that its way lets through, where that is not what it is told to show.
+        layer: Option<u8>,
     },
     /// Which source each audio position carries. Stable: a source keeps its position while it
     /// stays among the loudest.

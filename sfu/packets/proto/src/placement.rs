@@ -107,7 +107,7 @@ impl Placement {
                 self.remove_source(*source);
                 self.all()
             }
-            Command::RemoveRoom { .. } => self.all(),
+            Command::SetWanted { .. } | Command::RemoveRoom { .. } => self.all(),
             Command::RestartIce { .. }
             | Command::SendDtls { .. }
             | Command::SetForwarding { .. }

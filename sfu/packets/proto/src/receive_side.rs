@@ -299,6 +299,7 @@ impl ReceiveSide {
             | Command::SetCap { .. }
             | Command::AddSlot { .. }
             | Command::SetStage { .. }
+            | Command::SetWanted { .. }
             | Command::Show { .. }
             | Command::RemoveSlot { .. } => {}
         }

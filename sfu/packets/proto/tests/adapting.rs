@@ -11,7 +11,7 @@ use sfu_proto::allocator::Reason;
 
 use sfu_proto::command::{Command, Extension, SrtpProfile};
 use sfu_proto::event::Event;
-use sfu_proto::ids::{RoomId, SlotId};
+use sfu_proto::ids::{RoomId, SlotId, SourceId};
 use sfu_proto::rtcp::{ReportBlock, write_receiver_report, write_remb};
 use world::publisher::{self, Publisher};
 use world::*;
@@ -120,6 +120,25 @@ impl Room {
             viewed.take(&self.world.receive_rtp(&mut self.viewer), slot_ssrc(1));
         }
         viewed
+    }
+
+    /// What its way lets through of the layers, as told.
+    fn let_through(&mut self) -> Vec<Option<u8>> {
+        let events = self.world.take_events().into_iter();
+        let layers = events.filter_map(|event| match event {
+            Event::SlotAdapted { layer, .. } => Some(layer),
+            _ => None,
+        });
+        layers.collect()
+    }
+
+    /// The publisher leaves out the layers above this one, since it was told to.
+    fn leave_out_above(&mut self, top: u8) {
+        self.world.command(Command::SetWanted {
+            source: SourceId(1),
+            top,
+        });
+        self.publisher.active = (usize::from(top)..3).collect();
     }
 
     fn adapted(&mut self, slot: u64) -> Vec<(bool, Option<Reason>)> {
@@ -457,4 +476,51 @@ fn what_was_said_of_one_picture_is_said_anew_of_the_next() {
     room.world.show(1, 1);
     room.run(3);
     assert_eq!(room.adapted(1), [(false, Some(Reason::ModeratorsCap))]);
+}
+
+#[test]
+fn what_no_way_lets_through_may_be_left_out_and_is_asked_for_again() {
+    let mut room = Room::new();
+    room.run(3);
+    room.let_through();
+    room.cap(Some(700));
+    room.run(3);
+    assert_eq!(room.let_through(), [Some(1)]);
+    room.leave_out_above(1);
+    room.run(12);
+    assert_eq!(
+        room.let_through(),
+        [],
+        "that it is silent now is no news, and its sender is not to blame"
+    );
+    room.cap(None);
+    room.run(1);
+    assert_eq!(room.let_through(), [None], "it would fit again");
+    room.leave_out_above(0);
+    let viewed = room.run(3);
+    assert!(viewed.layers().contains(&1), "{:?}", viewed.layers());
+    assert_eq!(room.let_through(), []);
+}
+
+/// Nobody has ever seen the layer: what it would take is a guess.
+#[test]
+fn a_layer_that_was_never_sent_is_asked_for_where_it_may_fit() {
+    let mut room = Room::new();
+    room.leave_out_above(2);
+    room.cap(Some(400));
+    room.run(3);
+    assert_eq!(room.let_through(), [Some(2)]);
+    room.cap(Some(5000));
+    room.run(3);
+    assert_eq!(room.let_through(), [None]);
+}
+
+#[test]
+fn a_layer_that_its_sender_leaves_out_unasked_is_the_senders() {
+    let mut room = Room::new();
+    room.run(3);
+    room.adapted(1);
+    room.publisher.active = vec![1, 2];
+    room.run(15);
+    assert_eq!(room.adapted(1), [(false, Some(Reason::SendersCamera))]);
 }

@@ -44,7 +44,7 @@ events! {
     SourceLayersChanged { source: u64, codec: &'static str, layers: Py<PyTuple> }
     SlotSwitched { slot: u64, source: Option<u64> }
     SlotUndecodable { slot: u64, source: u64, codec: &'static str }
-    SlotAdapted { slot: u64, source: u64, is_off: bool, reason: Option<&'static str> }
+    SlotAdapted { slot: u64, source: u64, is_off: bool, reason: Option<&'static str>, layer: Option<u8> }
     AudioPositionsChanged { room: u64, positions: Py<PyTuple> }
     DominantSpeakerChanged { room: u64, source: Option<u64> }
     SpeakingChanged { source: u64, speaking: bool }
@@ -132,6 +132,7 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
             source,
             is_off,
             reason,
+            layer,
         } => made(
             py,
             SlotAdapted {
@@ -139,6 +140,7 @@ pub(crate) fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyAn
                 source: source.0,
                 is_off,
                 reason: reason.map(reason_name),
+                layer,
             },
         ),
         Event::AudioPositionsChanged { room, positions } => {

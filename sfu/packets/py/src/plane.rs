@@ -368,6 +368,11 @@ impl Plane {
         self.command(py, Command::SetStage { slot, is_stage })
     }
 
+    fn set_wanted(&self, py: Python<'_>, source: Number<u64>, top: Number<u8>) -> PyResult<()> {
+        let (source, top) = (SourceId(source.0), top.0);
+        self.command(py, Command::SetWanted { source, top })
+    }
+
     fn remove_slot(&self, py: Python<'_>, slot: Number<u64>) -> PyResult<()> {
         self.command(
             py,

@@ -13,7 +13,7 @@ use crate::allocator::{self, Circumstances, Layer, Place, Rung, Voice, Wish};
 use crate::command::MediaKind;
 use crate::event::Event;
 use crate::handover::{LayerKey, LayerRate};
-use crate::ids::TransportId;
+use crate::ids::{SourceId, TransportId};
 
 /// Estimates change with each report of a subscriber, some twenty times a second.
 const AT_MOST_EACH: Duration = Duration::from_millis(100);
@@ -295,6 +295,16 @@ impl Egress {
                 layers.push(measured_or_assumed(index, rank, feed.rate));
             }
         }
+        // What its sender was told to leave out costs what it did, and can be had again.
+        let can_decode = !layers.is_empty();
+        for (index, key) in source
+            .dormant()
+            .filter(|&(index, _)| can_decode && index >= asked)
+        {
+            let rate = key.and_then(|key| self.feeds.get(&key)?.rate);
+            let rank = source.layers.saturating_sub(1 + index);
+            layers.push(measured_or_assumed(index, rank.into(), rate));
+        }
         allocator::build(layers, source.is_screen, &mut self.adapting.ladder);
         rungs.append(&mut self.adapting.ladder);
     }
@@ -335,17 +345,33 @@ impl Egress {
         let since = slot.suspected.1.unwrap_or(now);
         let is_off = slot.limit == Limit::Nothing && slot.shown.is_some();
         reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
-        let told = (reason, is_off);
-        let Some((source, _)) = slot.shown.filter(|_| slot.told_reason != told) else {
+        let Some((source, asked)) = slot.shown else {
             return;
         };
-        slot.told_reason = told;
+        let layer = self.let_through(source, asked, self.slots[index].limit);
+        let slot = &mut self.slots[index];
+        let told = (reason, is_off, layer);
+        if std::mem::replace(&mut slot.told_reason, told) == told {
+            return;
+        }
         self.events.push(Event::SlotAdapted {
             slot: slot.id,
             source,
             is_off,
             reason,
+            layer,
         });
+    }
+
+    /// The best layer of the source that the limit lets through, if that is not what is asked.
+    fn let_through(&self, source: SourceId, asked: u8, limit: Limit) -> Option<u8> {
+        let layer = match limit {
+            Limit::None => return None,
+            Limit::Layer(layer, _) => layer,
+            // It is to come back with the least.
+            Limit::Nothing => self.sources.get(&source)?.layers.saturating_sub(1),
+        };
+        (layer > asked).then_some(layer)
     }
 
     /// The highest temporal layer that the slot is sent of what it shows now.

@@ -38,6 +38,7 @@ impl Egress {
                 source,
                 layer,
             } => self.show(slot, source, layer),
+            Command::SetWanted { source, top } => self.set_wanted_layers(source, top),
             Command::SetStage { slot, is_stage } => self.set_stage(slot, is_stage),
             Command::RemoveSlot { slot } => self.remove_slot(slot),
             Command::RemoveRoom { room } => self.remove_room(room),

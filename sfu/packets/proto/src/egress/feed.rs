@@ -79,6 +79,10 @@ pub(crate) struct ShownSource {
     pub(crate) is_screen: bool,
     /// Active layers by index, the highest first.
     pub(crate) active: Vec<(u8, LayerKey)>,
+    /// All that were ever active, in any order.
+    pub(crate) known: Vec<(u8, LayerKey)>,
+    /// The highest that its sender is to send.
+    pub(crate) top_wanted: u8,
     /// Slots told to show it.
     pub(crate) slots: Members,
 }
@@ -88,6 +92,29 @@ impl ShownSource {
         self.active.retain(|&(held, _)| held != index);
         self.active.push((index, layer));
         self.active.sort_unstable();
+        self.known.retain(|&(held, _)| held != index);
+        self.known.push((index, layer));
+    }
+
+    pub(crate) fn ended(&mut self, layer: LayerKey) {
+        self.stopped(layer);
+        self.known.retain(|&(_, held)| held != layer);
+    }
+
+    /// Layers that could be sent, and are not since nobody is sent them; with the keys of those
+    /// that were sent before.
+    pub(crate) fn dormant(&self) -> impl Iterator<Item = (u8, Option<LayerKey>)> {
+        let is_active = |index| self.active.iter().any(|&(held, _)| held == index);
+        // A source that sends nothing is silent for other reasons.
+        let above = match self.active.is_empty() {
+            true => 0,
+            false => self.top_wanted.min(self.layers),
+        };
+        let indices = (0..above).filter(move |&index| !is_active(index));
+        indices.map(|index| {
+            let known = self.known.iter().find(|&&(held, _)| held == index);
+            (index, known.map(|&(_, key)| key))
+        })
     }
 
     pub(crate) fn stopped(&mut self, layer: LayerKey) {
@@ -117,6 +144,8 @@ mod tests {
             layers: 3,
             is_screen: false,
             active,
+            known: Vec::new(),
+            top_wanted: 0,
             slots: Members::default(),
         };
         assert_eq!(source.nearest(0), Some(LayerKey(10)));

@@ -118,6 +118,8 @@ impl Egress {
             layers,
             is_screen,
             active: Vec::new(),
+            known: Vec::new(),
+            top_wanted: 0,
             slots: Members::default(),
         });
     }
@@ -180,6 +182,17 @@ impl Egress {
         self.set_shown(index, source.map(|source| (source, layer)));
         self.choose(index);
         self.adapt_soon(self.slots[index].sender);
+    }
+
+    pub(crate) fn set_wanted_layers(&mut self, id: SourceId, top: u8) {
+        let Some(source) = self.sources.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut source.top_wanted, top) != top {
+            for slot in source.slots.as_slice().to_vec() {
+                self.adapt_soon(self.slots[slot].sender);
+            }
+        }
     }
 
     pub(crate) fn set_stage(&mut self, id: SlotId, is_stage: bool) {
@@ -305,7 +318,7 @@ impl Egress {
             return;
         };
         if let Some(shown) = self.sources.get_mut(&feed.description.source) {
-            shown.stopped(layer);
+            shown.ended(layer);
         }
         for &index in feed.slots.as_slice() {
             let slot = &mut self.slots[index];

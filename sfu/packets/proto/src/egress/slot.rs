@@ -92,8 +92,8 @@ pub(crate) struct Slot {
     pub(super) distance: u8,
     /// Why the picture is not better, and since when that seems so.
     pub(crate) suspected: (Option<Reason>, Option<Instant>),
-    /// What the last event said: why, and whether it is off.
-    pub(crate) told_reason: (Option<Reason>, bool),
+    /// What the last event said: why, whether it is off, the best layer that is let through.
+    pub(crate) told_reason: (Option<Reason>, bool, Option<u8>),
     /// Something was left out for lack of time, and when that was noticed.
     pub(crate) was_shed: bool,
     pub(crate) shed_at: Option<Instant>,
@@ -151,7 +151,7 @@ impl Slot {
             redundant,
             distance: 0,
             suspected: (None, None),
-            told_reason: (None, false),
+            told_reason: (None, false, None),
             was_shed: false,
             shed_at: None,
             is_stage: false,
@@ -172,7 +172,7 @@ impl Slot {
     pub(crate) fn begin_anew(&mut self) {
         self.told_undecodable = None;
         self.suspected = (None, None);
-        self.told_reason = (None, false);
+        self.told_reason = (None, false, None);
         self.memory.begin_anew();
     }
 
