@@ -310,8 +310,9 @@ export class Attachment {
     const answer = await this.request({ type: "offer", sdp, tracks: this.#offered() });
     if (answer.type !== "answer" || transport !== this.#transport) return;
     this.#isAnswered = true;
-    await transport.accept(answer.sdp);
+    // Before the browser has taken the answer, which is long enough for the server to fill a slot anew.
     this.#listener?.onSlots(answer);
+    await transport.accept(answer.sdp);
   }
 }
 

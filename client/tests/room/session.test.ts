@@ -252,6 +252,31 @@ describe("joining", () => {
     expect(setup.socket().last()).toMatchObject({ type: "set_view", tiles: { length: 4 } });
   });
 
+  it("keeps what slots were given while the browser takes the answer", async () => {
+    const setup = setUp();
+    await join(setup);
+    setup.session.setView(["a", "b", "c"].map((track) => ({ track, width: 320, height: 180 })));
+    await settle();
+    let take = () => {};
+    const taking = new Promise<void>((resolve) => {
+      take = resolve;
+    });
+    const taken = vi.spyOn(setup.link(), "setRemoteDescription").mockReturnValue(taking);
+    setup.socket().say({
+      type: "answer",
+      id: setup.socket().idOf("offer"),
+      sdp: "answer 2",
+      audio_mids: ["6"],
+      video_slots: ["4", "5", "7"].map((mid) => ({ mid })),
+    });
+    await settle();
+    expect(taken).toHaveBeenCalledOnce();
+    setup.socket().say({ type: "slots", seq: 1, slots: [{ mid: "7", track: "c" }] });
+    take();
+    await settle();
+    expect(setup.session.state.get().room?.slots.get("7")?.track).toBe("c");
+  });
+
   it("tells of a device that opened only after joining", async () => {
     const setup = setUp();
     const joining = setup.session.join("Ana");
