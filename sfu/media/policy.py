@@ -1,9 +1,9 @@
-"""Which simulcast layer a slot should get, from the size at which its picture is shown. Pure.
+"""Which layer a slot should get, from the size at which its picture is shown. Pure.
 
 The packet path takes the nearest layer that carries packets; here is only said which one would be right, and
 said again when the layers or their resolutions turn out different. Layers are indices into the source's rids,
-0 the highest. What a subscriber's network can take is decided in the packet path (`docs/allocation.md`);
-from its word follows here only what senders may leave out.
+or of a source that is one stream its spatial layers, 0 the highest. What a subscriber's network can take is
+decided in the packet path (`docs/allocation.md`); from its word follows here only what senders may leave out.
 """
 
 from collections import Counter
@@ -38,6 +38,7 @@ class Size(Protocol):
 @dataclass(slots=True)
 class _Source:
     layers: int
+    is_simulcast: bool
     is_screen: bool
     active: tuple[int, ...]
     measured: dict[int, Resolution] = field(default_factory=dict)
@@ -99,7 +100,7 @@ class LayerPolicy:
         return any(source.layers > 1 for source in self._sources.values())
 
     def add_source(self, source: int, layers: int, *, is_screen: bool) -> None:
-        self._sources[source] = _Source(layers, is_screen, tuple(range(layers)))
+        self._sources[source] = _Source(layers, layers > 1, is_screen, tuple(range(layers)))
 
     def remove_source(self, source: int) -> None:
         self._sources.pop(source, None)
@@ -140,9 +141,9 @@ class LayerPolicy:
         return shown.source
 
     def wanted(self, source: int) -> int | None:
-        """The highest layer that any slot would be sent if all were there; None where there is no choice."""
+        """The highest encoding that any slot would be sent if all were there; None: there is no choice."""
         known = self._sources.get(source)
-        if known is None or known.is_screen or known.layers == 1:
+        if known is None or known.is_screen or not known.is_simulcast:
             return None
         return min(+known.wanted, default=known.layers - 1)
 
@@ -151,8 +152,13 @@ class LayerPolicy:
         known = self._sources.get(source)
         if known is None:
             return []
+        told = tuple(active)
+        if told and not known.is_simulcast:
+            # How many spatial layers one stream has only its packets tell; the lowest is always there.
+            known.layers = max(told) + 1
+            self._count_wanted(source, known)
         # A source that went silent keeps its choice: whatever comes back is likeliest what was there.
-        known.active = tuple(layer for layer in active if layer < known.layers) or known.active
+        known.active = tuple(layer for layer in told if layer < known.layers) or known.active
         return self._chosen_anew(source, known)
 
     def measured(self, source: int, resolutions: Mapping[int, Resolution]) -> list[Change]:

@@ -112,13 +112,20 @@
       return [...new Set(codecs.map(({ mimeType }) => mimeType))];
     },
 
-    // Publishes this page's camera by WHIP in this codec: the name of the connection's state.
-    async publish(url, mimeType, width, height) {
+    // Publishes this page's camera by WHIP in this codec, with these layers: the name of the connection's state.
+    async publish(url, mimeType, width, height, scalabilityMode) {
       const stream = await navigator.mediaDevices.getUserMedia({ video: { width, height } });
       const connection = new RTCPeerConnection();
-      const line = connection.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly" });
+      const sendEncodings = scalabilityMode ? [{ scalabilityMode }] : undefined;
+      const line = connection.addTransceiver(stream.getVideoTracks()[0], { direction: "sendonly", sendEncodings });
       const { codecs } = RTCRtpSender.getCapabilities("video");
       line.setCodecPreferences(codecs.filter((codec) => [mimeType, "video/rtx"].includes(codec.mimeType)));
+      if (scalabilityMode) {
+        // A busy machine shall make fewer pictures, not smaller ones.
+        const parameters = line.sender.getParameters();
+        parameters.degradationPreference = "maintain-resolution";
+        await line.sender.setParameters(parameters);
+      }
       await connection.setLocalDescription();
       const answer = await fetch(url, {
         method: "POST",

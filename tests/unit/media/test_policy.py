@@ -190,3 +190,14 @@ def test_a_limit_is_of_one_slot_and_one_source(policy: LayerPolicy) -> None:
     assert policy.wanted(1) == H
     policy.remove_slot(8)
     assert policy.wanted(1) == Q
+
+
+def test_a_single_stream_may_turn_out_to_have_spatial_layers(policy: LayerPolicy) -> None:
+    policy.add_source(2, 1, is_screen=False)
+    assert policy.show(8, 2, Tile(320, 180)) == F
+    assert policy.layers_changed(2, [F, H, Q]) == [(8, 2, Q)]
+    assert policy.layers_changed(2, [H, Q]) == [], "its sender leaves the highest out for now"
+    assert policy.has_choices
+    assert policy.wanted(2) is None, "there is no encoding that could be left out"
+    assert policy.measured(2, {F: (320, 180)}) == [(8, 2, F)], "smaller than was thought"
+    assert policy.layers_changed(2, [F]) == [], "it goes on without layers"

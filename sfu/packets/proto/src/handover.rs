@@ -187,43 +187,75 @@ pub(crate) struct Packet {
     pub(crate) tl0_picture_index: Option<u8>,
     /// Of the dependency descriptor.
     pub(crate) frame_number: Option<u16>,
-    pub(crate) temporal: Temporal,
+    pub(crate) layers: FrameLayers,
     /// Elements to forward, each as extension index, length, data.
     pub(crate) extensions: Range<u32>,
     pub(crate) payload: Range<u32>,
 }
 
-/// Where the frame of a packet stands among its stream's temporal layers.
+/// Where the frame of a packet stands among its stream's layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Temporal {
+pub(crate) struct FrameLayers {
     /// 0 is the base; of streams without layers always.
-    pub(crate) layer: u8,
-    /// Who is sent this layer may be sent from this frame on...
+    pub(crate) temporal: u8,
+    /// Who is sent this temporal layer may be sent from this frame on...
     pub(crate) opens_from: u8,
     /// ... those up to this one.
     pub(crate) opens_to: u8,
+    pub(crate) spatial: SpatialLayers,
 }
 
-impl Temporal {
-    pub(crate) fn from_keyframe(layer: u8) -> Self {
+/// Of a stream's spatial layers, one bit each, the lowest first. Bits beyond the highest layer that
+/// is sent now are as that layer's: who is sent more is sent the best there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SpatialLayers {
+    pub(crate) are_several: bool,
+    /// Who is sent the layers up to it needs the frame.
+    pub(crate) serves: u8,
+    /// Who is sent the frame may be sent the layers up to it from this picture on.
+    pub(crate) opens: u8,
+    /// The packet is the last of its picture to who is sent the layers up to it.
+    pub(crate) ends: u8,
+}
+
+impl SpatialLayers {
+    pub(crate) const MOST: u8 = 8;
+    /// Of a stream that has but one.
+    pub(crate) const ONE: Self = Self {
+        are_several: false,
+        serves: u8::MAX,
+        opens: u8::MAX,
+        ends: 0,
+    };
+}
+
+/// Whether the bit of a spatial layer is set.
+pub(crate) fn has_layer(mask: u8, spatial: u8) -> bool {
+    mask >> spatial & 1 != 0
+}
+
+impl FrameLayers {
+    pub(crate) fn from_keyframe(temporal: u8) -> Self {
         Self {
-            layer,
+            temporal,
             opens_from: 0,
             opens_to: u8::MAX,
+            spatial: SpatialLayers::ONE,
         }
     }
 
-    /// It opens nothing.
-    pub(crate) fn within(layer: u8) -> Self {
+    /// It opens no temporal layer.
+    pub(crate) fn within(temporal: u8) -> Self {
         Self {
-            layer,
+            temporal,
             opens_from: u8::MAX,
             opens_to: 0,
+            spatial: SpatialLayers::ONE,
         }
     }
 }
 
-impl Default for Temporal {
+impl Default for FrameLayers {
     /// Of a stream without layers.
     fn default() -> Self {
         Self::from_keyframe(0)
@@ -371,12 +403,37 @@ pub(crate) struct LayerDescription {
     pub(crate) codec: Codec,
     pub(crate) format: String,
     pub(crate) clock_rate: u32,
+    /// That the stream is made of: rungs of one ladder as simulcast's layers are.
+    pub(crate) spatial_layers: u8,
+}
+
+impl LayerDescription {
+    /// The spatial layer of the stream that stands for a layer of its source, of which 0 is the
+    /// highest.
+    pub(crate) fn spatial(&self, index: u8) -> u8 {
+        let top = self.spatial_layers.saturating_sub(1);
+        top - index.min(top)
+    }
+
+    /// The other way round.
+    pub(crate) fn index_of(&self, spatial: u8) -> u8 {
+        let top = self.spatial_layers.saturating_sub(1);
+        self.index + (top - spatial.min(top))
+    }
+
+    pub(crate) fn is_scalable(&self) -> bool {
+        self.spatial_layers > 1
+    }
 }
 
 /// What a layer costs, as it was measured where its packets come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LayerRate {
     pub(crate) layer: LayerKey,
+    /// Of the layers of its stream so many higher ones are left out.
+    pub(crate) without: u8,
+    /// Of which lower ones go on without those above: see [`SpatialLayers`].
+    pub(crate) is_closed: bool,
     /// Bits a second of its temporal layers up to and with this one.
     pub(crate) upto_bps: [u64; TEMPORAL_LAYERS],
     /// The highest temporal layer there is.

@@ -40,6 +40,8 @@ struct Encoder {
     camera: Camera,
     codec: Codec,
     layers: u8,
+    /// Those that it sends: the lowest.
+    active: u8,
     mode: Mode,
     picture: u16,
     /// In the order of the temporal layers' pattern, from the last keyframe on.
@@ -75,6 +77,7 @@ impl Encoder {
             peer,
             codec,
             layers,
+            active: layers,
             mode,
             picture: 100,
             since_key: 0,
@@ -107,7 +110,7 @@ impl Encoder {
         }
         let temporal = PATTERN[self.since_key % 4];
         let mut sent = Vec::new();
-        for spatial in 0..self.layers {
+        for spatial in 0..self.active {
             let id = (self.picture, spatial);
             let references = self.references_of(spatial, temporal, is_key);
             self.references.insert(id, references);
@@ -167,7 +170,7 @@ impl Encoder {
         payload.extend(self.picture.to_be_bytes());
         payload.push(place.spatial);
         payload.resize(len, 0xaa);
-        let is_end = place.is_last && place.spatial + 1 == self.layers;
+        let is_end = place.is_last && place.spatial + 1 == self.active;
         let mut build = self.camera.build(&payload, is_end);
         build.payload_type = PAYLOAD_TYPE;
         if self.codec != Codec::Vp9 {
@@ -179,8 +182,9 @@ impl Encoder {
     /// RFC 9628 §4.2, non-flexible mode.
     fn vp9(&self, place: Place) -> Vec<u8> {
         let bit = |is_set: bool, place: u8| u8::from(is_set) << place;
-        let is_top = place.spatial + 1 == self.layers;
-        let serves_upper = !is_top && (place.is_key || self.mode == Mode::Full);
+        let is_top = place.spatial + 1 == self.active;
+        // As libwebrtc has it, whose highest layer may not be the highest any more.
+        let serves_upper = self.mode == Mode::Full || place.is_key && !is_top;
         let has_structure = place.is_key && place.spatial == 0 && place.is_first;
         let flags = 0xa0
             | bit(!place.is_key, 6)
@@ -197,8 +201,8 @@ impl Encoder {
         payload.extend((0x8000 | self.picture).to_be_bytes());
         payload.extend([layers, self.tl0]);
         if has_structure {
-            payload.push((self.layers - 1) << 5 | 0x10);
-            for spatial in (0..self.layers).rev() {
+            payload.push((self.active - 1) << 5 | 0x10);
+            for spatial in (0..self.active).rev() {
                 payload.extend((640u16 >> spatial).to_be_bytes());
                 payload.extend((360u16 >> spatial).to_be_bytes());
             }
@@ -216,9 +220,18 @@ impl Encoder {
         bits.push(1, u32::from(place.is_last));
         bits.push(6, u32::from(place.spatial * 4 + within));
         bits.push(16, u32::from(self.number));
-        if place.is_key && place.spatial == 0 && place.is_first {
-            bits.push(5, 0b10000);
+        let has_structure = place.is_key && place.spatial == 0 && place.is_first;
+        let is_part = self.active < self.layers;
+        if has_structure || is_part {
+            bits.push(1, u32::from(has_structure));
+            bits.push(1, u32::from(is_part));
+            bits.push(3, 0);
+        }
+        if has_structure {
             self.push_structure(&mut bits);
+        }
+        if is_part {
+            bits.push(usize::from(self.layers) * 3, (1 << (self.active * 3)) - 1);
         }
         bits.0
             .chunks(8)
@@ -350,11 +363,10 @@ impl Decoder {
         let mut at = 2;
         if encoder.codec == Codec::Vp9 {
             let has_structure = rtp.payload[0] & 2 != 0;
-            at = 5 + if has_structure {
-                1 + 4 * usize::from(encoder.layers)
-            } else {
-                0
-            };
+            at = 5;
+            if has_structure {
+                at += 1 + 4 * (usize::from(rtp.payload[5] >> 5) + 1);
+            }
         } else {
             let descriptor = rtp.extension(Extension::DependencyDescriptor).unwrap();
             let frame = self.dependencies.read(descriptor).unwrap();
@@ -408,7 +420,7 @@ struct Room {
 
 impl Room {
     fn new(codec: Codec, layers: u8, mode: Mode) -> Self {
-        let mut world = World::without_ceiling();
+        let mut world = World::without_adaptation();
         let encoder = Encoder::new(&mut world, codec, layers, mode);
         let viewer = world.peer_with(SrtpProfile::AeadAes128Gcm, &extensions());
         world.slot_with(1, &viewer, MediaKind::Video, codecs_of(codec), None);
@@ -479,5 +491,89 @@ fn temporal_layers_are_left_out_by_the_dependency_descriptor() {
             room.encoder.keyframes, keyframes,
             "{codec:?}: none was asked for"
         );
+    }
+}
+
+#[test]
+fn spatial_layers_of_one_stream_are_rungs_of_a_ladder() {
+    for codec in [Codec::Vp9, Codec::Av1] {
+        for mode in [Mode::Full, Mode::Key] {
+            let mut room = Room::new(codec, 3, mode);
+            let (shown, _) = room.run(4);
+            assert!(shown.iter().all(|&layer| layer == 2), "{codec:?} {mode:?}");
+            for (limit, layer) in [(480, 1), (160, 0), (480, 1), (2500, 2), (160, 0), (2500, 2)] {
+                let keyframes = room.encoder.keyframes;
+                let before = room.decoder.shown.last().unwrap().0;
+                room.cap(Some(limit));
+                room.run(12);
+                let (shown, kbps) = room.run(8);
+                let name = format!("{codec:?} {mode:?}, {limit} kbit/s");
+                assert!(
+                    shown.iter().all(|&shown| shown == layer),
+                    "{name}: {shown:?}"
+                );
+                assert!(
+                    shown.len() + 4 >= 8000 / FRAME_MS as usize,
+                    "{name}: {}",
+                    shown.len()
+                );
+                assert!(kbps <= limit, "{name}: {kbps} kbit/s");
+                if layer < before && mode == Mode::Full {
+                    assert_eq!(room.encoder.keyframes, keyframes, "{name}: at once");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_small_tile_is_sent_the_low_layers_alone() {
+    for mode in [Mode::Full, Mode::Key] {
+        let mut room = Room::new(Codec::Vp9, 3, mode);
+        let (_, all_kbps) = room.run(4);
+        for (asked, layer) in [(2, 0), (1, 1), (0, 2), (2, 0)] {
+            room.world.show_layer(1, 1, asked);
+            room.run(2);
+            let (shown, kbps) = room.run(4);
+            assert!(
+                shown.iter().all(|&shown| shown == layer),
+                "{mode:?}: {shown:?}"
+            );
+            assert!(shown.len() + 4 >= 4000 / FRAME_MS as usize);
+            assert!(layer == 2 || kbps < all_kbps / 2, "{mode:?}: {kbps} kbit/s");
+        }
+    }
+}
+
+#[test]
+fn a_layer_that_its_sender_leaves_out_is_not_waited_for() {
+    for codec in [Codec::Vp9, Codec::Av1] {
+        for mode in [Mode::Full, Mode::Key] {
+            let mut room = Room::new(codec, 3, mode);
+            room.run(2);
+            // As libwebrtc does: lower layers that nobody needed before begin at a keyframe.
+            room.encoder.active = 2;
+            room.encoder.keyframe_wanted = mode == Mode::Key;
+            room.run(1);
+            let (shown, _) = room.run(4);
+            let expected = 4000 / FRAME_MS as usize;
+            assert!(
+                shown.iter().all(|&layer| layer == 1),
+                "{codec:?} {mode:?}: {shown:?}"
+            );
+            assert!(
+                shown.len() + 2 >= expected,
+                "{codec:?} {mode:?}: {}",
+                shown.len()
+            );
+            room.encoder.active = 3;
+            room.encoder.keyframe_wanted = true;
+            room.run(1);
+            let (shown, _) = room.run(2);
+            assert!(
+                shown.iter().all(|&layer| layer == 2),
+                "{codec:?} {mode:?}: {shown:?}"
+            );
+        }
     }
 }

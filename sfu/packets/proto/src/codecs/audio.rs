@@ -12,6 +12,7 @@ pub(super) const STANDS_ALONE: PayloadInfo = PayloadInfo {
     picture_id: None,
     tl0_picture_index: None,
     discardable: false,
+    spatial: None,
 };
 
 pub(super) fn describe(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {

@@ -187,6 +187,22 @@ impl Dependencies {
             .map_or(1, |structure| structure.spatial_layers)
     }
 
+    /// Its spatial layers begin together, with a frame that all of them need: they are several
+    /// sizes of one stream, not several streams.
+    pub fn is_layered(&self) -> bool {
+        let is_common = |structure: &Structure| {
+            let targets = 0..structure.targets.len();
+            let is_needed = |template: &Template, target| {
+                template.layers.spatial == 0 && template.indications.of(target) != NOT_PRESENT
+            };
+            structure
+                .templates
+                .iter()
+                .any(|template| targets.clone().all(|target| is_needed(template, target)))
+        };
+        self.structure.as_ref().is_some_and(is_common)
+    }
+
     pub fn resolution(&self) -> Option<(u16, u16)> {
         self.structure.as_ref()?.resolution
     }

@@ -44,6 +44,21 @@ pub struct PayloadInfo {
     pub tl0_picture_index: Option<u8>,
     /// No other frame refers to this one.
     pub discardable: bool,
+    /// Where the payload tells of spatial layers.
+    pub spatial: Option<SpatialInfo>,
+}
+
+/// What one payload says of the spatial layers of its picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SpatialInfo {
+    /// Last packet of the layer's frame.
+    pub ends_frame: bool,
+    /// The layer above refers to this frame.
+    pub serves_upper: bool,
+    /// The picture refers to no other.
+    pub is_intra: bool,
+    /// How many layers there are from here on, where this packet tells.
+    pub layers: Option<u8>,
 }
 
 /// The payload contradicts its codec's RTP format.

@@ -30,6 +30,7 @@ pub(super) fn describe(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
         picture_id: descriptor.places.picture_id.map(|place| place.id),
         tl0_picture_index: descriptor.tl0_picture_index,
         discardable: descriptor.is_non_reference,
+        spatial: None,
     })
 }
 

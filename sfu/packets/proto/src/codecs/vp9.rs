@@ -1,7 +1,7 @@
 //! VP9 (RFC 9628 §4.2 payload descriptor, flexible and non-flexible mode).
 
 use super::bits::Bits;
-use super::{PayloadError, PayloadInfo, PictureIdPlace, Places, Reader};
+use super::{PayloadError, PayloadInfo, PictureIdPlace, Places, Reader, SpatialInfo};
 
 /// The payload descriptor.
 #[derive(Default)]
@@ -13,8 +13,8 @@ struct Descriptor {
     is_switching_up_point: bool,
     is_predicted: bool,
     starts_frame: bool,
-    /// The largest size in the scalability structure.
-    resolution: Option<(u16, u16)>,
+    spatial: Option<SpatialInfo>,
+    structure: Structure,
     length: usize,
 }
 
@@ -24,7 +24,17 @@ const PREDICTED: u8 = 0x40;
 const LAYERS: u8 = 0x20;
 const FLEXIBLE: u8 = 0x10;
 const BEGINNING: u8 = 0x08;
+const END: u8 = 0x04;
 const STRUCTURE: u8 = 0x02;
+const NO_UPPER_REFERENCE: u8 = 0x01;
+
+/// What the scalability structure tells of spatial layers.
+#[derive(Clone, Copy, Default)]
+struct Structure {
+    layers: Option<u8>,
+    /// The largest size.
+    resolution: Option<(u16, u16)>,
+}
 
 pub(super) fn describe(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
     let descriptor = Descriptor::parse(payload)?;
@@ -38,7 +48,7 @@ pub(super) fn describe(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
     Ok(PayloadInfo {
         keyframe,
         frame_start: descriptor.starts_frame,
-        resolution: descriptor.resolution.or_else(from_frame),
+        resolution: descriptor.structure.resolution.or_else(from_frame),
         spatial_layer: descriptor.spatial_layer,
         temporal_layer: descriptor.temporal_layer,
         switching_point: keyframe || descriptor.is_switching_up_point,
@@ -46,6 +56,10 @@ pub(super) fn describe(payload: &[u8]) -> Result<PayloadInfo, PayloadError> {
         tl0_picture_index: descriptor.tl0_picture_index,
         // Z speaks of upper spatial layers only; of the next pictures nothing does.
         discardable: false,
+        spatial: descriptor.spatial.map(|spatial| SpatialInfo {
+            layers: descriptor.structure.layers,
+            ..spatial
+        }),
     })
 }
 
@@ -72,7 +86,7 @@ impl Descriptor {
             skip_references(&mut reader)?;
         }
         if flags & STRUCTURE != 0 {
-            descriptor.resolution = parse_structure(&mut reader)?;
+            descriptor.structure = parse_structure(&mut reader)?;
         }
         descriptor.length = reader.offset;
         Ok(descriptor)
@@ -84,6 +98,12 @@ impl Descriptor {
         self.temporal_layer = layers >> 5;
         self.is_switching_up_point = layers & 0x10 != 0;
         self.spatial_layer = (layers >> 1) & 7;
+        self.spatial = Some(SpatialInfo {
+            ends_frame: flags & END != 0,
+            serves_upper: flags & NO_UPPER_REFERENCE == 0,
+            is_intra: flags & PREDICTED == 0,
+            layers: None,
+        });
         if flags & FLEXIBLE == 0 {
             self.places.tl0_picture_index = Some(reader.offset);
             self.tl0_picture_index = Some(reader.u8()?);
@@ -103,7 +123,7 @@ fn skip_references(reader: &mut Reader<'_>) -> Result<(), PayloadError> {
 }
 
 /// RFC 9628 §4.2.1: sizes of the spatial layers, lowest first, and a picture group.
-fn parse_structure(reader: &mut Reader<'_>) -> Result<Option<(u16, u16)>, PayloadError> {
+fn parse_structure(reader: &mut Reader<'_>) -> Result<Structure, PayloadError> {
     // N_S Y G
     let header = reader.u8()?;
     let mut largest = None;
@@ -119,7 +139,10 @@ fn parse_structure(reader: &mut Reader<'_>) -> Result<Option<(u16, u16)>, Payloa
             reader.take(references.into())?;
         }
     }
-    Ok(largest)
+    Ok(Structure {
+        layers: Some((header >> 5) + 1),
+        resolution: largest,
+    })
 }
 
 /// The uncompressed header of a keyframe (VP9 bitstream specification §6.2).
@@ -205,6 +228,16 @@ mod tests {
         let info = describe(&packet(&[&[0x3a, 0x00], &structure[..]].concat())).unwrap();
         assert!(info.keyframe);
         assert_eq!(info.resolution, Some((640, 360)));
+        let spatial = info.spatial.unwrap();
+        assert_eq!(spatial.layers, Some(2));
+        assert!(spatial.is_intra && spatial.serves_upper && !spatial.ends_frame);
+        // P L E Z; SID 1.
+        let top = describe(&packet(&[0x65, 0x02, 9]))
+            .unwrap()
+            .spatial
+            .unwrap();
+        assert!(top.ends_frame && !top.serves_upper && !top.is_intra);
+        assert_eq!(top.layers, None);
     }
 
     #[test]

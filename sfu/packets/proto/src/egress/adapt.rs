@@ -8,11 +8,11 @@
 use std::time::{Duration, Instant};
 
 use super::Egress;
-use super::slot::Limit;
+use super::slot::{Limit, Upto};
 use crate::allocator::{self, Circumstances, Layer, Place, Rung, Voice, Wish};
 use crate::command::MediaKind;
 use crate::event::Event;
-use crate::handover::{LayerKey, LayerRate};
+use crate::handover::{LayerKey, LayerRate, Up};
 use crate::ids::{SourceId, TransportId};
 
 /// Estimates change with each report of a subscriber, some twenty times a second.
@@ -31,6 +31,8 @@ const VOICE_LEAST_BPS: u64 = 12_000;
 const VOICE_BPS: u64 = 32_000 + VOICE_OVERHEAD_BPS;
 /// What was left out for lack of time counts for so long.
 const BUSY: Duration = Duration::from_secs(5);
+/// A keyframe that was asked for takes a round trip and an encoding.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is looked at next.
 #[derive(Default)]
@@ -90,7 +92,7 @@ impl Egress {
     pub(super) fn take_rates(&mut self, rates: Vec<LayerRate>) {
         for rate in rates {
             if let Some(feed) = self.feeds.get_mut(&rate.layer) {
-                feed.rate = Some(rate);
+                feed.measured(rate);
             }
         }
     }
@@ -120,6 +122,7 @@ impl Egress {
         for &slot in &slots {
             if !self.slots[slot].is_audio() {
                 self.explain(now, slot, is_capped);
+                self.ask_again(now, slot);
             }
         }
     }
@@ -291,9 +294,18 @@ impl Egress {
             let Some(feed) = self.feeds.get(&key).filter(|_| is_useful(index, key)) else {
                 continue;
             };
-            if self.slots[slot].codec_for(&feed.description).is_some() {
-                layers.push(measured_or_assumed(index, rank, feed.rate));
+            if self.slots[slot].codec_for(&feed.description).is_none() {
+                continue;
             }
+            if !feed.description.is_scalable() {
+                layers.push(measured_or_assumed(index, rank, feed.rate));
+                continue;
+            }
+            let lowest = feed.description.spatial_layers - 1;
+            layers.extend((asked.min(lowest)..=lowest).map(|without| {
+                let rank = usize::from(lowest - without);
+                measured_or_assumed(without, rank, feed.rate_without(without))
+            }));
         }
         // What its sender was told to leave out costs what it did, and can be had again.
         let can_decode = !layers.is_empty();
@@ -327,14 +339,20 @@ impl Egress {
             let source = self.sources.get(&source)?;
             let best = source.nearest(asked);
             let best = best.and_then(|key| source.active.iter().find(|(_, held)| *held == key));
-            let rate = best.and_then(|(_, key)| self.feeds.get(key)?.rate);
+            let feed = best.and_then(|(_, key)| self.feeds.get(key));
+            let rate = feed.and_then(|feed| feed.rate);
+            let scalable = feed.map(|feed| &feed.description);
+            let scalable = scalable.filter(|description| description.is_scalable());
             allocator::reason(&Circumstances {
                 is_busy: slot.shed_at.is_some_and(|at| now < at + BUSY),
                 is_limited: slot.is_limited,
                 is_capped,
                 asked,
-                best: best.map(|&(index, _)| index),
-                layers: source.layers,
+                best: match scalable {
+                    Some(description) => Some(asked.min(description.spatial_layers - 1)),
+                    None => best.map(|&(index, _)| index),
+                },
+                layers: scalable.map_or(source.layers, |description| description.spatial_layers),
                 is_lossy: rate.is_some_and(|rate| rate.is_lossy),
             })
         });
@@ -374,24 +392,69 @@ impl Egress {
         (layer > asked).then_some(layer)
     }
 
-    /// The highest temporal layer that the slot is sent of what it shows now.
-    pub(super) fn refresh_temporal(&mut self, index: usize) {
+    /// The highest layers that the slot is sent of the stream that it shows now.
+    pub(super) fn refresh_layers(&mut self, index: usize) {
         let slot = &self.slots[index];
         let current = slot.current.and_then(|key| self.feeds.get(&key));
-        let upto = match (slot.limit, current) {
-            (Limit::Layer(layer, upto), Some(feed))
-                if feed.description.kind == MediaKind::Video =>
-            {
-                match feed.description.index.cmp(&layer) {
-                    std::cmp::Ordering::Equal => upto,
-                    // Until the keyframe of the smaller picture is here, as little as may be.
-                    std::cmp::Ordering::Less => 0,
-                    std::cmp::Ordering::Greater => u8::MAX,
-                }
-            }
-            _ => u8::MAX,
+        let current = current.filter(|feed| feed.description.kind == MediaKind::Video);
+        let Some(feed) = current else {
+            self.slots[index].layers.want(Upto::ALL, Upto::ALL.spatial);
+            return;
         };
-        self.slots[index].temporal.wanted = upto;
+        let (key, description) = (feed.description.layer, &feed.description);
+        let (wanted, top) = match (description.is_scalable(), slot.shown) {
+            (false, _) => {
+                let temporal = temporal_of(description.index, slot.limit);
+                (
+                    Upto {
+                        temporal,
+                        ..Upto::ALL
+                    },
+                    Upto::ALL.spatial,
+                )
+            }
+            (true, Some((source, asked))) if source == description.source => {
+                let (most, temporal) = match slot.limit {
+                    Limit::Layer(most, temporal) if most >= asked => (most, temporal),
+                    _ => (asked, u8::MAX),
+                };
+                let spatial = description.spatial(most);
+                (Upto { spatial, temporal }, description.spatial(0))
+            }
+            // Until another source is shown in its place it goes on as it is.
+            (true, _) => return,
+        };
+        let is_closed = feed.is_closed();
+        let layers = &mut self.slots[index].layers;
+        if layers.want(wanted, top) && (is_closed || layers.is_to_rise()) {
+            self.up.push(Up::KeyframeAwaited(key));
+        }
+    }
+
+    /// The keyframe with which a slot would go on to another spatial layer may have been lost.
+    fn ask_again(&mut self, now: Instant, index: usize) {
+        let slot = &mut self.slots[index];
+        if !slot.layers.is_waiting() {
+            slot.waits_since = None;
+            return;
+        }
+        let since = *slot.waits_since.get_or_insert(now);
+        if now >= since + ASK_AGAIN {
+            slot.waits_since = Some(now);
+            self.up.extend(slot.current.map(Up::KeyframeAwaited));
+        }
+    }
+}
+
+fn temporal_of(index: u8, limit: Limit) -> u8 {
+    match limit {
+        Limit::Layer(layer, upto) => match index.cmp(&layer) {
+            std::cmp::Ordering::Equal => upto,
+            // Until the keyframe of the smaller picture is here, as little as may be.
+            std::cmp::Ordering::Less => 0,
+            std::cmp::Ordering::Greater => u8::MAX,
+        },
+        _ => u8::MAX,
     }
 }
 

@@ -92,7 +92,7 @@ mod tests {
             picture_id: None,
             tl0_picture_index: None,
             frame_number: None,
-            temporal: Default::default(),
+            layers: Default::default(),
             extensions: 0..0,
             payload: 0..0,
         };

@@ -36,7 +36,7 @@ impl Egress {
             .get(&source)
             .and_then(|source| source.nearest(layer));
         let target = target.filter(|_| self.senders[slot.sender].is_ready());
-        self.refresh_temporal(index);
+        self.refresh_layers(index);
         match target {
             None => self.set_wanted(index, None),
             Some(layer) if self.slots[index].current == Some(layer) => self.set_wanted(index, None),
@@ -210,6 +210,8 @@ impl Egress {
         slot.rewrite.switch(packet, codec, kind, clock_rate, now_us);
         slot.counters.switches += 1;
         slot.is_report_due = true;
+        slot.begun = None;
+        slot.layers.begin_anew();
         let sender = slot.sender;
         let is_wanted = slot.wanted.take_if(|key| *key == packet.layer).is_some();
         if is_wanted {
@@ -217,7 +219,7 @@ impl Egress {
         }
         self.set_current(index, Some(packet.layer));
         self.set_stopgap(index, None);
-        self.refresh_temporal(index);
+        self.refresh_layers(index);
         self.tell_switched(index, Some(source));
         self.report_partner(sender, source);
         self.wake(sender, now + REPORT_AFTER_SWITCH);

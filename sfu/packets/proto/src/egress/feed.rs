@@ -21,6 +21,8 @@ pub(crate) struct Feed {
     pub(crate) arrival: Option<ClockPoint>,
     /// What it costs, once that was measured.
     pub(crate) rate: Option<LayerRate>,
+    /// Of a stream with spatial layers: what it costs without the highest, without two, and so on.
+    pub(crate) lower_rates: Vec<LayerRate>,
 }
 
 impl Feed {
@@ -34,7 +36,31 @@ impl Feed {
             clock: None,
             arrival: None,
             rate: None,
+            lower_rates: Vec::new(),
         }
+    }
+
+    pub(crate) fn measured(&mut self, rate: LayerRate) {
+        match usize::from(rate.without).checked_sub(1) {
+            None => self.rate = Some(rate),
+            Some(place) => {
+                self.lower_rates.truncate(place);
+                self.lower_rates.push(rate);
+            }
+        }
+    }
+
+    /// Of the stream without so many of its higher spatial layers.
+    pub(crate) fn rate_without(&self, layers: u8) -> Option<LayerRate> {
+        match usize::from(layers).checked_sub(1) {
+            None => self.rate,
+            Some(place) => self.lower_rates.get(place).copied(),
+        }
+    }
+
+    /// Lower layers alone cannot be decoded before the next keyframe.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.rate.is_some_and(|rate| rate.is_closed)
     }
 
     pub(crate) fn take(&mut self, now: Instant, now_us: i64, burst: &Arc<Burst>, group: &Group) {

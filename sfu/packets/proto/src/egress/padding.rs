@@ -12,7 +12,7 @@ use super::run::Piece;
 use super::walk::Outgoing;
 use super::write::{HeaderFields, pad, seal, stamp};
 use crate::drop::DropReason;
-use crate::handover::{Burst, LayerKey, Packet, Temporal};
+use crate::handover::{Burst, FrameLayers, LayerKey, Packet};
 use crate::limits::RUN_SEGMENTS;
 use crate::rtp::FIXED_HEADER;
 use crate::srtp::SrtpSender;
@@ -60,6 +60,7 @@ impl Egress {
             codec: segment.codec,
             packet: 0,
             is_empty: false,
+            marker: false,
             numbers: Numbers {
                 sequence: 0,
                 timestamp: timestamp.wrapping_add(segment.timestamp),
@@ -136,7 +137,7 @@ fn empty_packet() -> Packet {
         picture_id: None,
         tl0_picture_index: None,
         frame_number: None,
-        temporal: Temporal::default(),
+        layers: FrameLayers::default(),
         extensions: 0..0,
         payload: 0..0,
     }

@@ -246,18 +246,21 @@ impl Egress {
         let (segment, number) = self.slots[index].rewrite.trace(sequence)?;
         let (burst, packet) = self.feeds.get(&segment.layer)?.cache.get(number)?;
         // What stands there may be a filled hole, whose packet was left out.
-        let temporal = burst.packets[packet as usize].temporal.layer;
+        let layers = &burst.packets[packet as usize].layers;
         let slot = &self.slots[index];
         // Under its own number it must be what it was, or one nonce would protect two packets.
-        let is_plain = segment.is_thinned() && slot.resends_as_it_was(segment.codec);
-        if temporal > slot.temporal.highest() || is_plain && temporal > 0 {
+        let may_differ = segment.is_thinned() && layers.temporal > 0 || layers.spatial.are_several;
+        let is_plain = slot.resends_as_it_was(segment.codec);
+        if !slot.layers.has(layers) || is_plain && may_differ {
             return None;
         }
+        let numbers = segment.apply(&burst.packets[packet as usize])?;
         Some(Retransmission {
             slot: index,
             id: self.slots[index].id,
             codec: segment.codec,
-            numbers: segment.apply(&burst.packets[packet as usize])?,
+            numbers,
+            marker: slot.marks(&burst.packets[packet as usize], &numbers),
             burst: std::sync::Arc::clone(burst),
             packet,
         })

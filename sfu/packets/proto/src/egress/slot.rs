@@ -1,13 +1,17 @@
 //! One receive m-line of a subscriber: what it shows, what it waits for, how it numbers.
 
+use std::cmp::Ordering;
 use std::time::Instant;
 
 use super::redundancy::Redundant;
 use super::retransmission::Retransmissions;
-use super::rewrite::Rewrite;
+use super::rewrite::{Numbers, Rewrite};
 use crate::allocator::{Memory, Reason};
 use crate::command::{MediaKind, SlotParameters};
-use crate::handover::{Burst, Group, LayerDescription, LayerKey, Packet, Settled};
+use crate::handover::{
+    Burst, FrameLayers, Group, LayerDescription, LayerKey, Packet, Settled, SpatialLayers,
+    has_layer,
+};
 use crate::ids::{SlotId, SourceId};
 use crate::limits::MID_PACKETS;
 use crate::meter::Meter;
@@ -22,48 +26,131 @@ pub(crate) enum Limit {
     Nothing,
 }
 
-/// Temporal layers of what is shown: the highest that is sent, and that shall be.
+/// Ten seconds of video's clock: no packet comes so late.
+const LATE_TICKS: u32 = 900_000;
+
+/// Layers of one stream up to a spatial and a temporal one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Upto {
+    pub(crate) spatial: u8,
+    pub(crate) temporal: u8,
+}
+
+impl Upto {
+    pub(crate) const ALL: Self = Self {
+        spatial: SpatialLayers::MOST - 1,
+        temporal: u8::MAX,
+    };
+}
+
+/// Which layers of the stream that is shown are sent, and shall be.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TemporalLayers {
-    sent: u8,
-    pub(crate) wanted: u8,
+pub(crate) struct SentLayers {
+    sent: Upto,
+    wanted: Upto,
     /// Timestamp of the newest frame, while not all is sent.
     frame: Option<u32>,
 }
 
-impl TemporalLayers {
+impl SentLayers {
     const ALL: Self = Self {
-        sent: u8::MAX,
-        wanted: u8::MAX,
+        sent: Upto::ALL,
+        wanted: Upto::ALL,
         frame: None,
     };
 
-    /// Whether the packet goes out. `begun`: a frame that was sent in part. Fewer layers from the next frame on, more where the stream
-    /// lets a receiver in.
+    /// `top`: the highest spatial layer of the stream; who is sent that is sent all. True: a keyframe
+    /// must come before what is wanted can be sent, but for what opens it on its way.
+    pub(crate) fn want(&mut self, wanted: Upto, top: u8) -> bool {
+        let is_new = self.wanted.spatial != wanted.spatial;
+        self.wanted = wanted;
+        if wanted.spatial >= top && self.sent.spatial >= top {
+            self.sent.spatial = wanted.spatial;
+        }
+        is_new && self.is_waiting()
+    }
+
+    /// For another spatial layer.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.wanted.spatial != self.sent.spatial
+    }
+
+    pub(crate) fn is_to_rise(&self) -> bool {
+        self.wanted.spatial > self.sent.spatial
+    }
+
+    /// Another stream is shown, whose time is another one.
+    pub(crate) fn begin_anew(&mut self) {
+        self.frame = None;
+    }
+
+    /// Whether the packet goes out. `begun`: a frame that was sent in part. Fewer layers from the
+    /// next frame on, more where the stream lets a receiver in.
     #[inline]
     pub(crate) fn lets_pass(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
-        self.sent == u8::MAX && self.wanted == u8::MAX || self.decide(packet, begun)
+        self.sent == Upto::ALL && self.wanted == Upto::ALL && !packet.layers.spatial.are_several
+            || self.decide(packet, begun)
     }
 
     #[inline(never)]
     fn decide(&mut self, packet: &Packet, begun: Option<u32>) -> bool {
-        let newest = self.frame.replace(packet.timestamp).or(begun);
-        let is_new_frame = newest != Some(packet.timestamp);
-        let temporal = packet.temporal;
-        if is_new_frame && self.wanted < self.sent {
-            self.sent = self.wanted;
-        } else if is_new_frame && self.wanted > self.sent && temporal.opens_from <= self.sent {
-            self.sent = self.wanted.min(temporal.opens_to.max(self.sent));
+        let newest = self.frame.or(begun);
+        let is_new_frame = newest.is_none_or(|newest| is_later(packet.timestamp, newest));
+        if is_new_frame {
+            self.frame = Some(packet.timestamp);
+            self.begin_frame(&packet.layers);
         }
-        if self.sent == u8::MAX {
+        if self.sent == Upto::ALL && !packet.layers.spatial.are_several {
             self.frame = None;
         }
-        temporal.layer <= self.sent
+        self.has(&packet.layers)
     }
 
-    pub(crate) fn highest(&self) -> u8 {
+    fn begin_frame(&mut self, frame: &FrameLayers) {
+        let (sent, wanted) = (self.sent.spatial, self.wanted.spatial);
+        let is_whole = has_layer(frame.spatial.serves, sent);
+        let is_open = wanted < sent || has_layer(frame.spatial.opens, wanted);
+        if is_whole && is_open {
+            self.sent.spatial = wanted;
+        }
+        let wanted = self.wanted_temporal();
+        if wanted < self.sent.temporal {
+            self.sent.temporal = wanted;
+        } else if wanted > self.sent.temporal && frame.opens_from <= self.sent.temporal {
+            self.sent.temporal = wanted.min(frame.opens_to.max(self.sent.temporal));
+        }
+    }
+
+    /// Until a smaller picture can be sent as few frames of the large one as may be.
+    fn wanted_temporal(&self) -> u8 {
+        match self.wanted.spatial.cmp(&self.sent.spatial) {
+            Ordering::Less => 0,
+            Ordering::Equal => self.wanted.temporal,
+            Ordering::Greater => u8::MAX,
+        }
+    }
+
+    /// Frames of these layers are sent.
+    pub(crate) fn has(&self, frame: &FrameLayers) -> bool {
+        frame.temporal <= self.sent.temporal && has_layer(frame.spatial.serves, self.sent.spatial)
+    }
+
+    /// The packet is the last of its picture here, whatever the publisher sends behind it.
+    #[inline]
+    pub(crate) fn ends_picture(&self, packet: &Packet) -> bool {
+        has_layer(packet.layers.spatial.ends, self.sent.spatial)
+    }
+
+    pub(crate) fn highest(&self) -> Upto {
         self.sent
     }
+}
+
+/// Whether a timestamp comes after another; what is further back than any packet comes late is of a
+/// clock that was set anew.
+fn is_later(timestamp: u32, newest: u32) -> bool {
+    let ahead = timestamp.wrapping_sub(newest) as i32;
+    ahead > 0 || ahead.unsigned_abs() > LATE_TICKS
 }
 
 pub(crate) struct Slot {
@@ -86,10 +173,12 @@ pub(crate) struct Slot {
     /// More would be sent if its subscriber's way carried it.
     pub(crate) is_limited: bool,
     pub(crate) memory: Memory,
-    pub(crate) temporal: TemporalLayers,
     /// Of sound: how it could go along with what follows it, and for how many packets it does.
     pub(super) redundant: Option<Redundant>,
     pub(super) distance: u8,
+    pub(crate) layers: SentLayers,
+    /// For another spatial layer of the stream that it shows.
+    pub(crate) waits_since: Option<Instant>,
     /// Why the picture is not better, and since when that seems so.
     pub(crate) suspected: (Option<Reason>, Option<Instant>),
     /// What the last event said: why, whether it is off, the best layer that is let through.
@@ -147,9 +236,10 @@ impl Slot {
             limit: Limit::None,
             is_limited: false,
             memory: Memory::default(),
-            temporal: TemporalLayers::ALL,
             redundant,
             distance: 0,
+            layers: SentLayers::ALL,
+            waits_since: None,
             suspected: (None, None),
             told_reason: (None, false, None),
             was_shed: false,
@@ -211,6 +301,13 @@ impl Slot {
             self.takes_arrivals = arrivals_follow && !has_headroom;
         }
         !is_served
+    }
+
+    /// Marks the end of a picture, and the begin of a talkspurt at a switch (RFC 3551 §4.1), so
+    /// that the receiver's jitter buffer may adapt there.
+    #[inline]
+    pub(crate) fn marks(&self, packet: &Packet, numbers: &Numbers) -> bool {
+        packet.marker || self.layers.ends_picture(packet) || numbers.is_first && self.is_audio()
     }
 
     pub(crate) fn has_begun(&self) -> bool {

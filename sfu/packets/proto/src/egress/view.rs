@@ -33,8 +33,11 @@ impl Egress {
             SlotSnapshot {
                 slot: slot.id,
                 source: feed.map(|feed| feed.description.source),
-                layer: feed.map_or(0, |feed| feed.description.index),
-                temporal: slot.temporal.highest(),
+                layer: feed.map_or(0, |feed| {
+                    let highest = slot.layers.highest();
+                    feed.description.index_of(highest.spatial)
+                }),
+                temporal: slot.layers.highest().temporal,
                 reason: slot.told_reason.0,
                 is_off: slot.told_reason.1,
                 wanted: match wanted {

@@ -17,7 +17,7 @@ use super::run::{Piece, next_run};
 use super::sender::Work;
 use crate::command::{Codec, MediaKind};
 use crate::drop::DropReason;
-use crate::handover::{Burst, Packet, Up};
+use crate::handover::{Burst, Up};
 use crate::ids::{SlotId, TransportId};
 use crate::limits::{PENDING_CONTROL, VIDEO_LATE};
 use crate::rtp::FIXED_HEADER;
@@ -41,6 +41,7 @@ pub(super) struct Retransmission {
     pub(super) id: SlotId,
     pub(super) codec: usize,
     pub(super) numbers: Numbers,
+    pub(super) marker: bool,
     pub(super) burst: Arc<Burst>,
     pub(super) packet: u32,
 }
@@ -60,6 +61,8 @@ pub(super) struct Outgoing {
     pub(super) packet: usize,
     /// Fills a number that was left open.
     pub(super) is_empty: bool,
+    /// The last packet of its frame, or the first of a talkspurt.
+    pub(super) marker: bool,
     pub(super) numbers: Numbers,
     pub(super) block: BlockRef,
     pub(super) piece: Piece,
@@ -301,7 +304,7 @@ impl Egress {
         let Some(codec) = slot.rewrite.current().map(|segment| segment.codec) else {
             return;
         };
-        let is_sent = slot.temporal.lets_pass(packet, slot.begun);
+        let is_sent = slot.layers.lets_pass(packet, slot.begun);
         let numbers = match is_sent {
             true => slot.rewrite.route(packet, now_us),
             false => {
@@ -359,6 +362,7 @@ impl Egress {
             codec,
             packet: packet_index,
             is_empty: !is_sent,
+            marker: is_sent && slot.marks(packet, &numbers),
             numbers,
             block,
             piece: Piece {
@@ -438,10 +442,4 @@ impl Egress {
             }
         }
     }
-}
-
-/// Marks the begin of a talkspurt at a switch (RFC 3551 §4.1), so that the receiver's
-/// jitter buffer may adapt there.
-pub(super) fn marker(packet: &Packet, numbers: &Numbers, is_audio: bool) -> bool {
-    packet.marker || is_audio && numbers.is_first
 }

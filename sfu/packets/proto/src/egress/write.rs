@@ -7,7 +7,7 @@ use super::blocks::Extras;
 use super::redundancy::Before;
 use super::run::gap_to_last;
 use super::sender::Sender;
-use super::walk::{Outgoing, Retransmission, marker};
+use super::walk::{Outgoing, Retransmission};
 use crate::codecs;
 use crate::command::Codec;
 use crate::drop::DropReason;
@@ -63,7 +63,7 @@ impl Egress {
         let header = HeaderFields {
             has_extension: outgoing.block.len > 0,
             has_padding: padding > 0,
-            marker: marker(packet, numbers, slot.is_audio()) && !outgoing.is_empty,
+            marker: outgoing.marker,
             payload_type: codec.payload_type,
             sequence: numbers.sequence,
             timestamp: numbers.timestamp,
@@ -141,7 +141,7 @@ impl Egress {
         let header = HeaderFields {
             has_extension: block.len > 0,
             has_padding: padding > 0,
-            marker: marker(packet, &again.numbers, slot.is_audio()),
+            marker: again.marker,
             payload_type,
             sequence,
             timestamp: again.numbers.timestamp,
@@ -161,6 +161,7 @@ impl Egress {
             codec: again.codec,
             packet: again.packet as usize,
             is_empty: false,
+            marker: again.marker,
             numbers: again.numbers,
             block,
             piece,

@@ -44,6 +44,9 @@ pub(crate) struct Layer {
     /// Number and timestamp of the newest packet with redundancy.
     pub(super) newest_redundant: Option<(i64, u32)>,
     pub(crate) scalability: Scalability,
+    /// What subscribers know of it: spatial layers, the highest that is sent, and since when.
+    pub(super) told_spatial: (u8, u8),
+    pub(super) told_spatial_at: Option<Instant>,
     newest_timestamp: Option<u32>,
     keyframe_timestamp: Option<u32>,
 }
@@ -92,6 +95,8 @@ impl Layer {
             rates: Rates::default(),
             newest_redundant: None,
             scalability: Scalability::default(),
+            told_spatial: (1, 0),
+            told_spatial_at: None,
             newest_timestamp: None,
             keyframe_timestamp: None,
         }
@@ -111,6 +116,7 @@ impl Layer {
         self.nack = NackList::default();
         self.newest_redundant = None;
         self.scalability = Scalability::default();
+        self.told_spatial_at = None;
     }
 
     /// Counts a frame at its first packet, whichever comes first.

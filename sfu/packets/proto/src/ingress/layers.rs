@@ -3,12 +3,17 @@
 //! Subscribers know a layer by its key. A stream that goes on after a pause in what they were
 //! sent is a new layer to them, which begins at a keyframe and leaves no hole behind.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Ingress;
 use super::layer::Layer;
+use super::scalability::Said;
 use crate::event::Event;
-use crate::handover::{Down, LayerDescription, LayerKey, ShardSet};
+use crate::handover::{Down, FrameLayers, LayerDescription, LayerKey, ShardSet, SpatialLayers};
+
+/// Whoever changes its spatial layers with each packet costs no more than one who does so with
+/// each keyframe.
+const TELL_SPATIAL: Duration = Duration::from_millis(250);
 
 impl Ingress {
     fn new_key(&mut self, index: usize) -> LayerKey {
@@ -68,7 +73,40 @@ impl Ingress {
                 codec: codec.codec,
                 format: codec.format.clone(),
                 clock_rate: codec.clock_rate,
+                spatial_layers: layer.told_spatial.0,
             })));
+    }
+
+    /// Where a packet's frame stands. A stream that has other spatial layers than before, which
+    /// is so at keyframes, is another one to subscribers.
+    pub(super) fn place(&mut self, now: Instant, index: usize, said: &Said<'_>) -> FrameLayers {
+        let layer = &mut self.layers[index];
+        let mut layers = layer.scalability.place(said);
+        if self.sources[layer.source].rids.len() > 1 {
+            // Its layers are those of the rids.
+            layers.spatial = SpatialLayers::ONE;
+        } else if layer.scalability.spatial_layers() != layer.told_spatial {
+            self.note_spatial_layers(now, index);
+        }
+        layers
+    }
+
+    fn note_spatial_layers(&mut self, now: Instant, index: usize) {
+        let layer = &mut self.layers[index];
+        if layer
+            .told_spatial_at
+            .is_some_and(|at| now < at + TELL_SPATIAL)
+        {
+            return;
+        }
+        let (source, told) = (layer.source, layer.scalability.spatial_layers());
+        let before = std::mem::replace(&mut layer.told_spatial, told);
+        layer.told_spatial_at = Some(now);
+        if told.0 != before.0 {
+            layer.rates.set_spatial_layers(told.0);
+            self.end_layer(index);
+        }
+        self.tell_layers(source);
     }
 
     pub(super) fn deactivate(&mut self, index: usize) {
@@ -104,7 +142,11 @@ impl Ingress {
                 .map(|&layer| &layers[layer])
                 .filter(|l| l.is_active)
         };
-        let mut indices: Vec<u8> = active().map(|layer| layer.index).collect();
+        let of_layer = |layer: &Layer| {
+            let (layers, top) = layer.told_spatial;
+            layer.index + (layers - 1 - top)..layer.index + layers
+        };
+        let mut indices: Vec<u8> = active().flat_map(of_layer).collect();
         indices.sort_unstable();
         indices.dedup();
         let codec = active().chain(source.layers.iter().map(|&layer| &layers[layer]));

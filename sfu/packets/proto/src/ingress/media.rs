@@ -3,12 +3,13 @@
 use std::time::Instant;
 
 use super::nack::Arrival;
+use super::scalability::Said;
 use super::source::Meaning;
 use super::{Ingress, Layer};
 use crate::codecs::{self, PayloadInfo, red};
 use crate::command::{Codec, Extension, MediaKind};
 use crate::drop::DropReason;
-use crate::handover::{Packet, Temporal};
+use crate::handover::{FrameLayers, Packet};
 use crate::limits::PACKET_BYTES;
 use crate::rtp::{Elements, Header, extend_sequence, split_rtx, strip_padding};
 use crate::stages::{self, Stage};
@@ -197,8 +198,13 @@ impl Ingress {
         let descriptor = arrived
             .elements
             .get(Extension::DependencyDescriptor, arrived.packet);
-        let scalability = &mut self.layers[index].scalability;
-        let temporal = scalability.place(codec, &info, descriptor);
+        let said = Said {
+            codec,
+            info: &info,
+            descriptor,
+            marker: arrived.header.marker,
+        };
+        let layers = self.place(now, index, &said);
         let is_keyframe = self.note_payload(now, index, arrived, &info);
         if self.is_over_ceiling(now, source, arrived.packet.len()) {
             return Err(DropReason::OverBitrate);
@@ -207,7 +213,7 @@ impl Ingress {
         let is_picture = self.sources[source].is_video();
         let rates = &mut self.layers[index].rates;
         rates.add(
-            temporal.layer,
+            &layers,
             arrived.packet.len() - arrived.repeated,
             is_picture && info.keyframe,
         );
@@ -218,7 +224,7 @@ impl Ingress {
         if let Some(redundant) = redundant {
             self.recover(index, arrived, redundant);
         }
-        self.draft_packet(index, arrived, &info, temporal, is_keyframe)
+        self.draft_packet(index, arrived, &info, layers, is_keyframe)
     }
 
     /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
@@ -295,7 +301,7 @@ impl Ingress {
                 picture_id: None,
                 tl0_picture_index: None,
                 frame_number: None,
-                temporal: Temporal::default(),
+                layers: FrameLayers::default(),
                 extensions: at..at,
                 payload: at..at,
             });
@@ -358,7 +364,7 @@ impl Ingress {
         index: usize,
         arrived: &Arrived<'_>,
         info: &PayloadInfo,
-        temporal: Temporal,
+        layers: FrameLayers,
         is_keyframe: bool,
     ) -> Result<(), DropReason> {
         let layer = &mut self.layers[index];
@@ -385,7 +391,7 @@ impl Ingress {
             picture_id: info.picture_id.map(|id| id.value),
             tl0_picture_index: info.tl0_picture_index,
             frame_number: frame_number(arrived),
-            temporal,
+            layers,
             extensions: start..payload,
             payload: payload..bytes.len() as u32,
         });

@@ -12,7 +12,7 @@ use super::source::Meaning;
 use crate::codecs::red;
 use crate::command::Codec;
 use crate::drop::DropReason;
-use crate::handover::{Packet, Temporal};
+use crate::handover::{FrameLayers, Packet};
 
 impl Ingress {
     /// The newest packet by itself, under the codec that it names.
@@ -103,7 +103,7 @@ impl Ingress {
             picture_id: None,
             tl0_picture_index: None,
             frame_number: None,
-            temporal: Temporal::default(),
+            layers: FrameLayers::default(),
             extensions: at..at,
             payload: at..bytes.len() as u32,
         });
