@@ -1,9 +1,11 @@
-"""A UDP relay between a client and the media port: a network that the test can cut, or a NAT that rebinds.
+"""A UDP relay between a client and the media port: a network that the test can cut or make lossy, or a NAT that
+rebinds.
 
 The client is given the relay's address in place of the server's candidates.
 """
 
 import asyncio
+import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,8 @@ class Relay(asyncio.DatagramProtocol):
         self._outside: dict[Address, _Mapping] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._up = True
+        # The same in each run.
+        self._lost, self._random = 0.0, random.Random(1)
         self._inside: asyncio.DatagramTransport
         self.forwarded = 0
         self.on_sent: Callable[[bytes], None] | None = None
@@ -49,6 +53,10 @@ class Relay(asyncio.DatagramProtocol):
     def mend(self) -> None:
         self._up = True
 
+    def lose(self, share: float) -> None:
+        """So much of what the server sends from now on does not come."""
+        self._lost = share
+
     def rebind(self) -> None:
         """New source ports towards the server from now on, and the old ones forgotten."""
         for mapping in self._outside.values():
@@ -77,7 +85,7 @@ class Relay(asyncio.DatagramProtocol):
         mapping.send(data)
 
     def came_back(self, data: bytes, client: Address) -> None:
-        if self._up:
+        if self._up and self._random.random() >= self._lost:
             self.forwarded += 1
             self._inside.sendto(data, client)
 

@@ -205,6 +205,16 @@
       });
     },
 
+    // Packets that did not come, and samples that were made up for them.
+    async lostSound() {
+      const sum = { packets: 0, concealed: 0 };
+      for (const { packetsLost = 0, concealedSamples = 0 } of await stats("audio")) {
+        sum.packets += packetsLost;
+        sum.concealed += concealedSamples;
+      }
+      return sum;
+    },
+
     async audioEnergy() {
       const energy = {};
       for (const report of await stats("audio")) energy[report.mid ?? report.id] = report.totalAudioEnergy ?? 0;
