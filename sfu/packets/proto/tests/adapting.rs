@@ -81,6 +81,7 @@ struct Room {
     world: World,
     publisher: Publisher,
     viewer: Peer,
+    told: (bool, Option<Reason>),
 }
 
 impl Room {
@@ -94,6 +95,7 @@ impl Room {
             world,
             publisher,
             viewer,
+            told: (false, None),
         }
     }
 
@@ -141,18 +143,24 @@ impl Room {
         self.publisher.active = (usize::from(top)..3).collect();
     }
 
+    /// What is new of whether the picture is off, and why it is not better.
     fn adapted(&mut self, slot: u64) -> Vec<(bool, Option<Reason>)> {
-        let events = self.world.take_events().into_iter();
-        let adapted = events.filter_map(|event| match event {
-            Event::SlotAdapted {
-                slot: held,
-                is_off,
-                reason,
-                ..
-            } if held == SlotId(slot) => Some((is_off, reason)),
-            _ => None,
-        });
-        adapted.collect()
+        let mut adapted = Vec::new();
+        for event in self.world.take_events() {
+            match event {
+                Event::SlotAdapted {
+                    slot: held,
+                    is_off,
+                    reason,
+                    ..
+                } if held == SlotId(slot) && self.told != (is_off, reason) => {
+                    self.told = (is_off, reason);
+                    adapted.push(self.told);
+                }
+                _ => {}
+            }
+        }
+        adapted
     }
 }
 
@@ -467,6 +475,7 @@ fn what_was_said_of_one_picture_is_said_anew_of_the_next() {
     room.run(3);
     assert_eq!(room.adapted(1), [(false, Some(Reason::ModeratorsCap))]);
     room.world.show(1, 2);
+    room.told = (false, None);
     room.run(3);
     assert_eq!(
         room.adapted(1),
