@@ -26,6 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(80);
 /// Who goes down so soon after it came up came up in vain.
 const IN_VAIN: Duration = Duration::from_secs(20);
+/// Several rungs down within so long are one fall: estimates are lowest while a queue runs empty.
+const ONE_FALL: Duration = Duration::from_secs(3);
 /// Nobody waits whose picture fits with this much to spare: the link is another one now.
 /// The more often it failed the more it takes.
 const PLENTY_PERCENT: u64 = 40;
@@ -43,13 +45,28 @@ pub(crate) struct Wish<'a> {
     pub(crate) memory: Memory,
 }
 
+impl Wish<'_> {
+    fn waits(&self, now: Instant) -> bool {
+        self.memory.until.is_some_and(|until| now < until)
+    }
+
+    /// The best rung that is worse than what it fell from.
+    fn below_fall(&self) -> Place {
+        let (_, from) = self.memory.fell?;
+        let is_below =
+            |rung: &Rung| !rung.is_better_than(from) && (rung.layer, rung.temporal) != from;
+        self.ladder.iter().rposition(is_below)
+    }
+}
+
 /// What is remembered of a slot from one time to the next.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Memory {
     /// What it was given: spatial and temporal layer, or nothing.
     given: Option<Option<(u8, u8)>>,
     raised: Option<Instant>,
-    /// Not to be raised before.
+    /// When it went down, and from what: not to be raised to that, or beyond, before `until`.
+    fell: Option<(Instant, (u8, u8))>,
     until: Option<Instant>,
     patience: Option<Duration>,
 }
@@ -77,8 +94,13 @@ impl Memory {
         match before {
             Some(before) if rung > before => self.raised = Some(now),
             Some(before) if rung < before => {
+                let is_one_fall = |&(at, _): &(Instant, _)| now < at + ONE_FALL;
+                let same = self.fell.filter(is_one_fall);
+                let from = self.given.flatten().unwrap_or((u8::MAX, 0));
+                self.fell = Some((now, same.map_or(from, |(_, from)| from)));
                 let is_in_vain = self.raised.is_some_and(|raised| now < raised + IN_VAIN);
-                let patience = match self.patience.filter(|_| is_in_vain) {
+                let patience = match self.patience.filter(|_| is_in_vain || same.is_some()) {
+                    Some(patience) if same.is_some() => patience,
                     Some(patience) => (patience * 2).min(LONGEST_PATIENCE),
                     None if is_in_vain => PATIENCE * 2,
                     None => PATIENCE,
@@ -104,18 +126,12 @@ pub(crate) fn allocate(
     places: &mut Vec<Place>,
 ) {
     let lasting = share_out(less(budget_bps, SPARE_PERCENT), wishes);
-    let waits = |wish: &Wish<'_>| wish.memory.until.is_some_and(|until| now < until);
-    let patience = wishes.iter().filter(|wish| waits(wish));
-    let patience = patience.filter_map(|wish| wish.memory.patience).max();
-    let plenty = patience.map(|patience| {
-        let percent = PLENTY_PERCENT * patience.as_secs() / PATIENCE.as_secs();
-        let budget_bps = less(budget_bps, percent.min(MOST_PLENTY_PERCENT));
-        share_out(budget_bps, wishes)
-    });
+    let plenty = plenty_percent(now, wishes);
+    let plenty = plenty.map(|percent| share_out(less(budget_bps, percent), wishes));
     // Each keeps what it holds, or rises to what will last; those in front come first again.
     let limits = wishes.iter().enumerate().map(|(index, wish)| {
-        let raised = match (&plenty, waits(wish)) {
-            (Some(plenty), true) => plenty[index],
+        let raised = match (&plenty, wish.waits(now)) {
+            (Some(plenty), true) => plenty[index].max(lasting[index].min(wish.below_fall())),
             _ => lasting[index],
         };
         let held = wish.memory.held(wish.ladder).flatten();
@@ -128,7 +144,11 @@ pub(crate) fn allocate(
     shares.left_bps = shares
         .left_bps
         .saturating_sub(budget_bps - less(budget_bps, SPARE_PERCENT));
-    for (index, wish) in wishes.iter().enumerate().filter(|(_, wish)| !waits(wish)) {
+    for (index, wish) in wishes
+        .iter()
+        .enumerate()
+        .filter(|(_, wish)| !wish.waits(now))
+    {
         shares.limits[index] = wish.ladder.len();
     }
     shares.share_out();
@@ -146,11 +166,20 @@ pub(crate) fn least(wishes: &[Wish<'_>]) -> u64 {
     sum * (100 + SPARE_PERCENT) / 100 + 1
 }
 
-/// What it takes that all are given all that they can use, and keep it.
-pub(crate) fn wanted(wishes: &[Wish<'_>]) -> u64 {
+/// What it takes that all are given all that they can use, and keep it; where somebody waits, what
+/// it takes that nobody does.
+pub(crate) fn wanted(now: Instant, wishes: &[Wish<'_>]) -> u64 {
     let tops = wishes.iter().filter_map(|wish| wish.ladder.last());
     let sum: u64 = tops.map(|rung| rung.bitrate_bps).sum();
-    sum * (100 + SPARE_PERCENT) / 100
+    sum * (100 + plenty_percent(now, wishes).unwrap_or(SPARE_PERCENT)) / 100
+}
+
+/// Of those that wait, the longest patience says how much is plenty.
+fn plenty_percent(now: Instant, wishes: &[Wish<'_>]) -> Option<u64> {
+    let waiting = wishes.iter().filter(|wish| wish.waits(now));
+    let patience = waiting.filter_map(|wish| wish.memory.patience).max()?;
+    let percent = PLENTY_PERCENT * patience.as_secs() / PATIENCE.as_secs();
+    Some(percent.min(MOST_PLENTY_PERCENT))
 }
 
 fn less(bps: u64, percent: u64) -> u64 {

@@ -200,7 +200,7 @@ impl Egress {
         });
         let mut wishes: Vec<Wish<'_>> = wishes.collect();
         let mut places: Vec<Place> = Vec::new();
-        let wanted = allocator::wanted(&wishes);
+        let wanted = allocator::wanted(now, &wishes);
         let left_bps = match is_beginning {
             true => left_bps.max(allocator::least(&wishes)),
             false => left_bps,
