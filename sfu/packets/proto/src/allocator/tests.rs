@@ -289,6 +289,23 @@ fn a_tile_waits_after_it_went_down_and_then_comes_back_by_itself() {
 }
 
 #[test]
+fn only_the_rung_that_failed_is_waited_for() {
+    let start = Instant::now();
+    let mut slots = [Slot::new(camera(&[1500, 500, 150]))];
+    give(start, 1800, &mut slots);
+    let places = give(start + Duration::from_secs(1), 310, &mut slots);
+    assert_eq!(shown(&slots, &places), "1.1");
+    let places = give(start + Duration::from_secs(5), 600, &mut slots);
+    assert_eq!(
+        shown(&slots, &places),
+        "1.2",
+        "with less than 40 % to spare"
+    );
+    let places = give(start + Duration::from_secs(6), 1800, &mut slots);
+    assert_eq!(shown(&slots, &places), "0.1", "not yet");
+}
+
+#[test]
 fn the_quietest_are_silenced_first_and_come_back_when_there_is_room() {
     let voice = |loudness, is_silenced| Voice {
         bitrate_bps: 40_000,

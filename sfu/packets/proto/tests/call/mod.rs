@@ -5,7 +5,7 @@
 //! frame that could be shown. Estimator, allocator and the send side are the real ones; the
 //! publisher's way in is perfect. Only the simulation's clock moves, in steps of a millisecond.
 
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+#![allow(dead_code, unreachable_pub, unused_imports, clippy::unwrap_used)]
 
 mod publisher;
 mod record;
