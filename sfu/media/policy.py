@@ -121,6 +121,10 @@ class LayerPolicy:
         known.wanted[shown.needed] += 1
         return shown.layer
 
+    def shown_by(self, slot: int) -> int | None:
+        shown = self._shown.get(slot)
+        return None if shown is None else shown.source
+
     def limit(self, slot: int, source: int, layer: int | None) -> bool:
         """The best layer that the slot's way lets through; False if that is nothing new."""
         shown, known = self._shown.get(slot), self._sources.get(source)

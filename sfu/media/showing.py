@@ -53,7 +53,7 @@ class Showing:
         if slot not in self._inventory.slots:
             return
         known = source if source in self._inventory.sources else None
-        before = self._policy.remove_slot(slot)
+        before = self._policy.shown_by(slot)
         self._tell(slot, known, self._policy.show(slot, known, size))
         self._tell_stage(slot, known is not None and (size is None or size.stage))
         self._demanded(known)

@@ -116,6 +116,13 @@ async def patient_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
         yield cast
 
 
+@pytest.fixture
+async def generous_cast(request: pytest.FixtureRequest) -> AsyncIterator[Cast]:
+    """Everybody is sent what the layout asks for: a machine that stalls looks like a narrow link for a while."""
+    async with acting_before(request, "--media-adaptation", "false") as cast:
+        yield cast
+
+
 @contextlib.asynccontextmanager
 async def acting_before(request: pytest.FixtureRequest, *options: str) -> AsyncIterator[Cast]:
     """HTTPS on all addresses, as `make serve` starts it: browsers give cameras to secure pages only."""

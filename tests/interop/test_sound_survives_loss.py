@@ -1,5 +1,7 @@
 """A real browser behind a network that loses a fifth of all packets is sent voices redundantly, and plays them."""
 
+import contextlib
+
 from tests.interop.conftest import Cast, own_address
 from tests.peers import Tone
 from tests.relay import Relay
@@ -27,14 +29,15 @@ class Spared:
 
 
 async def test_what_was_lost_is_played_from_what_came_again(cast: Cast) -> None:
-    relay = await Relay.start((own_address(), cast.server.media_port), own_address())
     ana = await cast.chromium("ana")
-    # The publisher sends plain Opus, without FEC.
-    async with cast.peer("lossy", "ben", microphone=Tone()):
-        await ana.join(cast.room("lossy"), "ana", relay.address)
-        await ana.hears(1)
-        relay.lose(LOST)
-        await ana.until("lostSound", accept=Spared())
-        await ana.hears(1)
-    relay.close()
+    with contextlib.closing(
+        await Relay.start((own_address(), cast.server.media_port), own_address())
+    ) as relay:
+        # The publisher sends plain Opus, without FEC.
+        async with cast.peer("lossy", "ben", microphone=Tone()):
+            await ana.join(cast.room("lossy"), "ana", relay.address)
+            await ana.hears(1)
+            relay.lose(LOST)
+            await ana.until("lostSound", accept=Spared())
+            await ana.hears(1)
     assert not cast.server.errors()

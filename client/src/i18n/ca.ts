@@ -171,8 +171,8 @@ export const ca: Messages = {
   noticeScreenStopped: "La moderació ha aturat la teva pantalla compartida",
   noticeLocked: "La sala està bloquejada: ningú més no hi pot entrar",
   noticeUnlocked: "La sala torna a estar oberta",
-  noticeCapped: "Un moderador limita el vídeo per estalviar dades",
-  noticeVoicesOnly: "Un moderador ha tret el vídeo a tothom: només veu",
+  noticeCapped: "La moderació limita el vídeo per estalviar dades",
+  noticeVoicesOnly: "La moderació ha tret el vídeo a tothom: només veu",
   noticeUncapped: "El vídeo ja no està limitat",
 
   endedLeft: "Has sortit de la reunió",

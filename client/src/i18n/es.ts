@@ -170,8 +170,8 @@ export const es: Messages = {
   noticeScreenStopped: "La moderación ha detenido tu pantalla compartida",
   noticeLocked: "La sala está bloqueada: nadie más puede entrar",
   noticeUnlocked: "La sala vuelve a estar abierta",
-  noticeCapped: "Un moderador limita el vídeo para ahorrar datos",
-  noticeVoicesOnly: "Un moderador ha quitado el vídeo a todos: solo voz",
+  noticeCapped: "La moderación limita el vídeo para ahorrar datos",
+  noticeVoicesOnly: "La moderación ha quitado el vídeo a todos: solo voz",
   noticeUncapped: "El vídeo ya no está limitado",
 
   endedLeft: "Has salido de la reunión",

@@ -389,6 +389,18 @@ async def test_the_sender_hears_which_layers_no_way_lets_through(plane, packets,
     assert [told for told, _ in packets.of("set_wanted")] == [(source, 0), (source, 1), (source, 0)]
 
 
+async def test_what_a_way_lets_through_outlives_another_size_of_the_tile(plane, packets, browser) -> None:
+    heard = Heard()
+    source = plane.add_source(browser.transport.id, CAMERA, heard)
+    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
+    plane.show(slot, source, Tile(1280, 720))
+    packets.emit(fake.SlotAdapted(slot, source, False, "your_downlink", 1))
+    await until(lambda: heard[-1] == ("on_wanted", ["h", "q"]))
+    told = len(heard)
+    plane.show(slot, source, Tile(1270, 714))
+    assert heard[told:] == []
+
+
 async def test_layers_that_stop_move_the_slot(plane, packets, browser) -> None:
     heard = Heard()
     source = plane.add_source(browser.transport.id, CAMERA, heard)
