@@ -492,7 +492,8 @@ fn what_no_way_lets_through_may_be_left_out_and_is_asked_for_again() {
     let mut room = Room::new();
     room.run(3);
     room.let_through();
-    room.cap(Some(700));
+    // A little more than the layer seems to cost in the second in which it falls silent.
+    room.cap(Some(800));
     room.run(3);
     assert_eq!(room.let_through(), [Some(1)]);
     room.leave_out_above(1);

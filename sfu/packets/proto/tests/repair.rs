@@ -282,3 +282,21 @@ fn whoever_nacks_everything_costs_a_share_more_and_harms_nobody() {
     world.send_rtcp(&mut honest, &nack(2, &numbers));
     assert_eq!(world.receive_rtp(&mut honest).len(), 9);
 }
+
+/// Under a number of its own it would have to be the same to the bit, which only slots that may be asked see to.
+#[test]
+fn who_may_not_ask_is_sent_nothing_again() {
+    let mut world = World::new();
+    let [publisher, mut viewer] = [world.peer(), world.peer()];
+    let mut microphone = world.microphone(1, &publisher, 100, None);
+    world.audio_slot(1, &viewer, None);
+    world.show(1, 1);
+    world.send(
+        &publisher,
+        &[microphone.packet(None), microphone.packet(None)],
+    );
+    let got = world.receive_rtp(&mut viewer);
+    let number = got[0].header.sequence_number;
+    world.send_rtcp(&mut viewer, &nack(1, &[number]));
+    assert!(world.receive_rtp(&mut viewer).is_empty());
+}

@@ -127,8 +127,10 @@ impl History {
             (Fate::Open | Fate::Lost, true) => {
                 let was_lost = entry.fate == Fate::Lost;
                 entry.fate = Fate::Received;
+                // Signed: another worker read the clock, perhaps before the packet left here.
+                let ago_us = (now_us as u32).wrapping_sub(entry.sent_us) as i32;
                 Told::Received {
-                    sent_us: now_us - i64::from((now_us as u32).wrapping_sub(entry.sent_us)),
+                    sent_us: now_us - i64::from(ago_us),
                     bytes: entry.bytes,
                     cluster: entry.cluster,
                     was_lost,

@@ -177,6 +177,9 @@ impl Dependencies {
             self.active = active;
             self.active_since = head.number;
         }
+        for since in [&mut self.since, &mut self.active_since] {
+            follow(since, head.number);
+        }
         Ok(self.describe(&head, template.layers, indications))
     }
 
@@ -265,6 +268,14 @@ impl Dependencies {
 /// Frame numbers are of 16 bits and go round.
 fn is_before(number: u16, other: u16) -> bool {
     (number.wrapping_sub(other) as i16) < 0
+}
+
+/// A mark that stayed behind would seem to lie ahead once the numbers have gone half round.
+fn follow(mark: &mut u16, number: u16) {
+    const BEHIND: u16 = 1 << 14;
+    if !is_before(number, mark.wrapping_add(BEHIND)) {
+        *mark = number.wrapping_sub(BEHIND);
+    }
 }
 
 impl Structure {

@@ -91,7 +91,14 @@ impl Egress {
 
     pub(super) fn take_rates(&mut self, rates: Vec<LayerRate>) {
         for rate in rates {
-            if let Some(feed) = self.feeds.get_mut(&rate.layer) {
+            let Some(feed) = self.feeds.get_mut(&rate.layer) else {
+                continue;
+            };
+            let description = &feed.description;
+            let source = self.sources.get(&description.source);
+            // On its way out a layer falls silent before it ends; what counts is what it cost before.
+            let is_wanted = source.is_none_or(|source| description.index >= source.top_wanted);
+            if is_wanted || feed.rate.is_none() {
                 feed.measured(rate);
             }
         }

@@ -250,8 +250,10 @@ impl Egress {
         let slot = &self.slots[index];
         // Under its own number it must be what it was, or one nonce would protect two packets.
         let may_differ = segment.is_thinned() && layers.temporal > 0 || layers.spatial.are_several;
-        let is_plain = slot.resends_as_it_was(segment.codec);
-        if !slot.layers.has(layers) || is_plain && may_differ {
+        // So must it be where nobody negotiated to ask for it: that goes out with numbers of its own.
+        let may_differ = may_differ || !slot.resends_as_it_was(segment.codec);
+        let has_rtx = slot.rtx(segment.codec).is_some();
+        if !slot.layers.has(layers) || !has_rtx && may_differ {
             return None;
         }
         let numbers = segment.apply(&burst.packets[packet as usize])?;

@@ -217,3 +217,15 @@ fn values_below_a_count_that_is_no_power_of_two() {
         assert_eq!(read_non_symmetric(&mut Bits::new(&data), 5), Some(value));
     }
 }
+
+#[test]
+fn a_structure_holds_for_as_long_as_no_other_comes() {
+    let mut known = Dependencies::default();
+    known
+        .read(&with_structure(60, 9, &one_by_three(60)))
+        .unwrap();
+    for number in 10..70_000_u32 {
+        let frame = known.read(&plain(0, number as u16));
+        assert!(frame.is_ok(), "{number}: {frame:?}");
+    }
+}
