@@ -25,6 +25,10 @@ fn at(at_s: f64, kbps: u64) -> Step {
 }
 
 fn run(lasts_s: f64, steps: Vec<Step>) -> Record {
+    run_beside(None, lasts_s, steps)
+}
+
+fn run_beside(tcp_s: Option<(f64, f64)>, lasts_s: f64, steps: Vec<Step>) -> Record {
     let viewers = vec![Joins {
         at_s: 0.0,
         delay_ms: 0,
@@ -34,7 +38,7 @@ fn run(lasts_s: f64, steps: Vec<Step>) -> Record {
         steps,
         lasts_s,
         viewers,
-        tcp_s: None,
+        tcp_s,
     };
     plan.run(1)
 }
@@ -75,4 +79,13 @@ fn a_link_that_gets_better_is_used() {
     let record = run(16.0, vec![at(0.0, 600), at(8.0, 2500)]);
     let top = record.top_layer_after(8.0);
     assert!(top < 8.0, "{top:.2} s");
+}
+
+#[test]
+fn a_download_beside_does_not_take_all() {
+    let record = run_beside(Some((8.0, 38.0)), 44.0, vec![at(0.0, 2000)]);
+    let [media, tcp] = [false, true].map(|is_tcp| record.share_of_link(is_tcp, 15.0, 38.0, 2e6));
+    assert!(media > 0.15 && tcp > 0.25, "{media:.2} and {tcp:.2}");
+    let after = record.mean_estimate(0, 42.0, 44.0);
+    assert!(after > 1.2e6, "{after:.0} bit/s when it has ended");
 }

@@ -66,6 +66,8 @@ pub(super) struct Delay {
     groups: VecDeque<(Group, f64)>,
     deltas: u32,
     base: VecDeque<(i64, i64)>,
+    /// The least delay of a time before others filled the queue.
+    held: Option<i64>,
     threshold_ms: f64,
     trend_ms: f64,
     over_since: Option<i64>,
@@ -80,6 +82,7 @@ impl Delay {
             groups: VecDeque::with_capacity(TREND_GROUPS),
             deltas: 0,
             base: VecDeque::with_capacity(BASE_PARTS),
+            held: None,
             threshold_ms: THRESHOLD_MS,
             trend_ms: 0.0,
             over_since: None,
@@ -203,8 +206,7 @@ impl Delay {
     }
 
     fn standing_for_us(&self, moment_us: i64) -> i64 {
-        let base = self.base.iter().map(|&(_, least)| least).min();
-        let Some((base, open)) = base.zip(self.open) else {
+        let Some((base, open)) = self.base_us().zip(self.open) else {
             return 0;
         };
         let closed = self.groups.iter().rev().map(|(group, _)| group);
@@ -216,6 +218,21 @@ impl Delay {
             true => 0,
             false => least - base,
         }
+    }
+
+    fn base_us(&self) -> Option<i64> {
+        let parts = self.base.iter().map(|&(_, least)| least);
+        parts.chain(self.held).min()
+    }
+
+    /// Others fill the queue: what was the least stays known.
+    pub(super) fn hold(&mut self) {
+        self.held = self.base_us();
+    }
+
+    /// They do no longer, or the way has become another.
+    pub(super) fn release(&mut self) {
+        self.held = None;
     }
 
     pub(super) fn usage(&self) -> Usage {

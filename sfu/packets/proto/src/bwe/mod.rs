@@ -3,9 +3,10 @@
 //! In go packets as they are sent, transport-wide feedback, round trips; out come a target and
 //! clusters to probe with. Time is microseconds of our clock. It knows no packet's bytes, no
 //! slot and no layer. Each part says where its constants are from: [`delay`] and [`rate`] follow
-//! draft-ietf-rmcat-gcc-02, [`loss`] tells random loss from congestion's, [`probe`] finds what
-//! is free, [`guard`] acts where feedback does not come.
+//! draft-ietf-rmcat-gcc-02, [`loss`] tells random loss from congestion's, [`beside`] whose a queue
+//! is, [`probe`] finds what is free, [`guard`] acts where feedback does not come.
 
+mod beside;
 mod delay;
 mod guard;
 mod history;
@@ -14,6 +15,7 @@ mod probe;
 mod rate;
 mod window;
 
+use self::beside::{Beside, Seen, Verdict};
 use self::delay::{Delay, Usage};
 use self::guard::Guard;
 use self::history::{History, Told};
@@ -109,6 +111,7 @@ pub struct Estimator {
     /// On the receiver's clock.
     acknowledged: Window,
     delay: Delay,
+    beside: Beside,
     loss: Loss,
     rate: Rate,
     probes: Probes,
@@ -131,6 +134,7 @@ impl Estimator {
             padding: Window::new(),
             acknowledged: Window::new(),
             delay: Delay::new(),
+            beside: Beside::new(),
             loss: Loss::default(),
             rate: Rate::new(config.start_bps as f64, bounds),
             probes: Probes::new(),
@@ -249,6 +253,46 @@ impl Estimator {
         self.loss
             .update(now_us, sent_bps, acknowledged_bps, round_trip_us);
         let usage = self.delay.usage();
+        if self.gives_way_to_loss_alone(now_us, sent_bps, acknowledged_bps) {
+            self.probes.contradict(now_us);
+        } else {
+            self.follow_delay(now_us, usage, acknowledged_bps);
+        }
+        self.take_probe(now_us, usage);
+        let loss = self.loss.ratio();
+        let most = self.guard.breaker(now_us, sent_bps, loss, round_trip_us);
+        if let Some(most) = most {
+            self.rate.limit(most);
+        }
+    }
+
+    /// Where others keep the queue full.
+    fn gives_way_to_loss_alone(
+        &mut self,
+        now_us: i64,
+        sent_bps: f64,
+        acknowledged_bps: f64,
+    ) -> bool {
+        let verdict = self.beside.see(&Seen {
+            now_us,
+            standing_us: self.delay.standing_us(),
+            sent_bps,
+            acknowledged_bps,
+            loss: self.loss.ratio(),
+            target: self.rate.target(),
+        });
+        match verdict {
+            Verdict::Ours => {}
+            Verdict::Others => self.delay.hold(),
+            Verdict::Send(bps) => self.rate.share(now_us, bps),
+            Verdict::Gone => self.delay.release(),
+        }
+        self.beside.is_sharing()
+    }
+
+    fn follow_delay(&mut self, now_us: i64, usage: Usage, acknowledged_bps: f64) {
+        let arrived_us = self.acknowledged.newest_us();
+        let round_trip_us = self.round_trip_us;
         if usage == Usage::Over {
             self.probes.contradict(now_us);
         }
@@ -270,12 +314,6 @@ impl Estimator {
         });
         if is_not_ours {
             self.delay.rebase();
-        }
-        self.take_probe(now_us, usage);
-        let loss = self.loss.ratio();
-        let most = self.guard.breaker(now_us, sent_bps, loss, round_trip_us);
-        if let Some(most) = most {
-            self.rate.limit(most);
         }
     }
 
@@ -302,7 +340,7 @@ impl Estimator {
 
     /// Padding to send now, if any.
     pub fn next_probe(&mut self, now_us: i64) -> Option<ProbeCluster> {
-        let is_normal = self.delay.usage() == Usage::Normal;
+        let is_normal = self.delay.usage() == Usage::Normal && !self.beside.is_sharing();
         let has_begun = self.counters.received > 0;
         let is_stuck = has_begun && !is_normal && self.sent_bps(now_us) == 0;
         if self.guard.is_silent() || is_stuck {
@@ -339,7 +377,9 @@ impl Estimator {
     }
 
     fn target(&self) -> f64 {
-        let cap = self.loss.cap_bps().unwrap_or(f64::MAX);
+        // Beside others losses follow what they send.
+        let cap = self.loss.cap_bps().filter(|_| !self.beside.is_sharing());
+        let cap = cap.unwrap_or(f64::MAX);
         self.rate.target().min(cap).max(self.bounds.0)
     }
 

@@ -94,6 +94,14 @@ impl Rate {
         self.capacity = self.capacity.filter(|&capacity| capacity > bps);
     }
 
+    /// Beside flows that fill the queue: no delay counts.
+    pub(super) fn share(&mut self, now_us: i64, bps: f64) {
+        self.set(bps);
+        (self.squeeze, self.capacity) = (None, None);
+        self.updated_us = Some(now_us);
+        self.decreased_us = Some(now_us);
+    }
+
     fn set(&mut self, bps: f64) {
         self.target = bps.clamp(self.bounds.0, self.bounds.1);
     }
