@@ -11,7 +11,7 @@ const STANDS_US: i64 = 50_000;
 const EMPTY_US: i64 = 25_000;
 /// By so many times its length an own queue would have been shortened, and less than this share
 /// of it would be left.
-const CREDIT: f64 = 1.5;
+const CREDIT: f64 = 2.0;
 const STILL: f64 = 0.5;
 /// So much of theirs may be left when they are gone: clocks drift.
 const EMPTY: f64 = 0.2;
