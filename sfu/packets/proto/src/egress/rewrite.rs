@@ -235,12 +235,12 @@ impl Segment {
         }
     }
 
-    #[inline(never)]
     /// Packets of it were left out.
     pub(crate) fn is_thinned(&self) -> bool {
         self.thinned.is_some()
     }
 
+    #[inline(never)]
     fn apply_thinned(&self, thinned: &Thinned, packet: &Packet) -> Option<Numbers> {
         let (packets, pictures) = thinned.before(packet.sequence)?;
         Some(self.number(packet, packets, pictures))
