@@ -287,17 +287,14 @@ impl Egress {
         self.make_room();
     }
 
-    /// Packets of the layer will be missing: a hole that nobody could fill. So its slots go on
-    /// from a keyframe, audio from the next packet, and none.
+    /// Packets of the layer will be missing, and nobody knows what they were. Who waits asks
+    /// again in any case: a keyframe that is already here would be followed by the hole.
     fn skip(&mut self, layer: LayerKey) {
         let Some(feed) = self.feeds.get(&layer) else {
             return;
         };
         for slot in feed.slots.as_slice().to_vec() {
-            if self.slots[slot].current == Some(layer) {
-                self.set_current(slot, None);
-                self.choose(slot);
-            }
+            self.miss(slot, layer, true);
         }
     }
 

@@ -138,7 +138,8 @@ impl Egress {
                 if let Some(slot) = self.senders[sender].slot_of_ssrc(ssrc) {
                     let slot = &mut self.slots[slot];
                     slot.counters.keyframe_requests_received += 1;
-                    if let Some(layer) = slot.current.filter(|_| !slot.is_audio()) {
+                    let layer = slot.current.or(slot.wanted);
+                    if let Some(layer) = layer.filter(|_| !slot.is_audio()) {
                         self.up.push(Up::KeyframeAsked(layer));
                     }
                 }

@@ -57,20 +57,35 @@ impl Egress {
         let mut shed = std::mem::take(&mut self.walk.shed);
         for (slot, group) in shed.drain(..) {
             let group = &burst.groups[group];
-            if self.slots[slot].current == Some(group.layer) {
-                self.leave_out(slot, group.packets.len() as u64);
-            }
+            self.leave_out(slot, group, group.packets.len() as u64);
         }
         self.walk.shed = shed;
     }
 
-    pub(super) fn leave_out(&mut self, slot: usize, packets: u64) {
+    /// Of a group the last so many packets.
+    pub(super) fn leave_out(&mut self, slot: usize, group: &Group, packets: u64) {
+        if self.miss(slot, group.layer, group.keyframe.is_some()) {
+            let held = &mut self.slots[slot];
+            held.was_shed = true;
+            self.drops.add(held.shed_reason(), packets);
+        }
+    }
+
+    /// Packets of the layer do not reach the slot. Where it shows the layer it goes on from a
+    /// keyframe, audio from the next packet: a hole nobody could fill. Where it waits for the
+    /// keyframe that is among them it needs another: the receive side took the request for met
+    /// when that came. True: it shows the layer.
+    pub(super) fn miss(&mut self, slot: usize, layer: LayerKey, has_keyframe: bool) -> bool {
         let held = &mut self.slots[slot];
-        held.begun = None;
-        held.was_shed = true;
-        self.drops.add(held.shed_reason(), packets);
-        self.set_current(slot, None);
-        self.choose(slot);
+        let is_shown = held.current == Some(layer);
+        if is_shown {
+            held.begun = None;
+            self.set_current(slot, None);
+            self.choose(slot);
+        } else if has_keyframe && held.wanted == Some(layer) {
+            self.choose(slot);
+        }
+        is_shown
     }
 
     /// Where more waits than may, the oldest bursts are left with their audio alone, and then
@@ -109,9 +124,7 @@ impl Egress {
                 continue;
             };
             for slot in feed.slots.as_slice().to_vec() {
-                if self.slots[slot].current == Some(group.layer) {
-                    self.leave_out(slot, group.packets.len() as u64);
-                }
+                self.leave_out(slot, group, group.packets.len() as u64);
             }
         }
     }

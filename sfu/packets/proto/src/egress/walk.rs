@@ -287,7 +287,8 @@ impl Egress {
         let last = &burst.packets[work.end as usize - 1];
         self.slots[work.slot].begun = (!last.marker).then_some(last.timestamp);
         if work.end < group.packets.end {
-            self.leave_out(work.slot, u64::from(group.packets.end - work.end));
+            let left = group.packets.end - work.end;
+            self.leave_out(work.slot, group, left.into());
         }
     }
 

@@ -228,19 +228,7 @@ impl World {
     }
 
     pub fn add_camera(&mut self, id: u64, peer: &Peer, rids: &[&str]) {
-        self.command(Command::AddSource {
-            source: SourceId(id),
-            parameters: SourceParameters {
-                transport: peer.id,
-                mid: format!("v{id}"),
-                kind: MediaKind::Video,
-                codecs: video_codecs(),
-                rids: rids.iter().map(|&rid| rid.to_owned()).collect(),
-                announced: Vec::new(),
-                room: None,
-                is_screen: false,
-            },
-        });
+        self.command(add_camera(id, peer, rids));
     }
 
     pub fn microphone(&mut self, id: u64, peer: &Peer, ssrc: u32, room: Option<u64>) -> Microphone {
@@ -291,19 +279,7 @@ impl World {
         codecs: Vec<CodecParameters>,
         follows: Option<(u64, u8)>,
     ) {
-        self.command(Command::AddSlot {
-            slot: SlotId(id),
-            parameters: SlotParameters {
-                transport: peer.id,
-                mid: format!("s{id}"),
-                kind,
-                codecs,
-                ssrc: slot_ssrc(id),
-                rtx_ssrc: Some(slot_ssrc(id) + 1),
-                cname: format!("cname{id}"),
-                follows: follows.map(|(room, position)| (RoomId(room), position)),
-            },
-        });
+        self.command(add_slot(id, peer, kind, codecs, follows));
     }
 
     pub fn show(&mut self, slot: u64, source: u64) {
@@ -421,6 +397,44 @@ pub fn codec(codec: Codec, payload_type: u8, clock_rate: u32) -> CodecParameters
         fir: false,
         transport_cc: false,
         remb: false,
+    }
+}
+
+pub fn add_camera(id: u64, peer: &Peer, rids: &[&str]) -> Command {
+    Command::AddSource {
+        source: SourceId(id),
+        parameters: SourceParameters {
+            transport: peer.id,
+            mid: format!("v{id}"),
+            kind: MediaKind::Video,
+            codecs: video_codecs(),
+            rids: rids.iter().map(|&rid| rid.to_owned()).collect(),
+            announced: Vec::new(),
+            room: None,
+            is_screen: false,
+        },
+    }
+}
+
+pub fn add_slot(
+    id: u64,
+    peer: &Peer,
+    kind: MediaKind,
+    codecs: Vec<CodecParameters>,
+    follows: Option<(u64, u8)>,
+) -> Command {
+    Command::AddSlot {
+        slot: SlotId(id),
+        parameters: SlotParameters {
+            transport: peer.id,
+            mid: format!("s{id}"),
+            kind,
+            codecs,
+            ssrc: slot_ssrc(id),
+            rtx_ssrc: Some(slot_ssrc(id) + 1),
+            cname: format!("cname{id}"),
+            follows: follows.map(|(room, position)| (RoomId(room), position)),
+        },
     }
 }
 
