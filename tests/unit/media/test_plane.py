@@ -377,25 +377,26 @@ async def test_the_sender_hears_which_layers_anybody_needs(plane, browser) -> No
     assert heard == [("on_wanted", ["h", "q"]), ("on_wanted", ["f", "h", "q"])]
 
 
-async def test_the_sender_hears_which_layers_no_way_lets_through(plane, packets, browser) -> None:
+async def a_large_tile_behind_a_narrow_way(plane, packets, browser) -> tuple[Heard, int, int]:
+    """What the sender hears, the source and the slot; the sender was told to leave out the largest layer."""
     heard = Heard()
     source = plane.add_source(browser.transport.id, CAMERA, heard)
     slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
     plane.show(slot, source, Tile(1280, 720))
     packets.emit(fake.SlotAdapted(slot, source, False, "your_downlink", 1))
     await until(lambda: heard[-1] == ("on_wanted", ["h", "q"]))
+    return heard, source, slot
+
+
+async def test_the_sender_hears_which_layers_no_way_lets_through(plane, packets, browser) -> None:
+    heard, source, slot = await a_large_tile_behind_a_narrow_way(plane, packets, browser)
     packets.emit(fake.SlotAdapted(slot, source, False, None, None))
     await until(lambda: heard[-1] == ("on_wanted", ["f", "h", "q"]))
     assert [told for told, _ in packets.of("set_wanted")] == [(source, 0), (source, 1), (source, 0)]
 
 
 async def test_what_a_way_lets_through_outlives_another_size_of_the_tile(plane, packets, browser) -> None:
-    heard = Heard()
-    source = plane.add_source(browser.transport.id, CAMERA, heard)
-    slot = plane.add_slot(browser.transport.id, VIDEO_SLOT).id
-    plane.show(slot, source, Tile(1280, 720))
-    packets.emit(fake.SlotAdapted(slot, source, False, "your_downlink", 1))
-    await until(lambda: heard[-1] == ("on_wanted", ["h", "q"]))
+    heard, source, slot = await a_large_tile_behind_a_narrow_way(plane, packets, browser)
     told = len(heard)
     plane.show(slot, source, Tile(1270, 714))
     assert heard[told:] == []

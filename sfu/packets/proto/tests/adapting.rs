@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use sfu_proto::allocator::Reason;
 
-use sfu_proto::command::{Command, Extension, SrtpProfile};
+use sfu_proto::command::{Command, SrtpProfile};
 use sfu_proto::event::Event;
 use sfu_proto::ids::{RoomId, SlotId, SourceId};
 use sfu_proto::rtcp::{ReportBlock, write_receiver_report, write_remb};
@@ -99,6 +99,16 @@ impl Room {
         }
     }
 
+    fn with_voice() -> Self {
+        let mut room = Self::new();
+        let peer = &room.publisher.peer;
+        let microphone = room.world.microphone(2, peer, 7777, None);
+        room.publisher.microphone = Some(microphone);
+        room.world.audio_slot(2, &room.viewer, None);
+        room.world.show(2, 2);
+        room
+    }
+
     fn cap(&mut self, kbps: Option<u64>) {
         self.world.command(Command::SetCap {
             transport: self.viewer.id,
@@ -162,15 +172,6 @@ impl Room {
         }
         adapted
     }
-}
-
-/// A subscriber without transport-wide numbers: what its way carries, it says by REMB.
-fn unnumbered(world: &mut World) -> Peer {
-    let extensions = EXTENSIONS.iter().copied();
-    let extensions =
-        extensions.filter(|(_, extension)| *extension != Extension::TransportSequenceNumber);
-    let extensions: Vec<_> = extensions.collect();
-    world.peer_with(SrtpProfile::AeadAes128Gcm, &extensions)
 }
 
 /// Its way carries so much, and loses what is more.
@@ -297,12 +298,7 @@ fn disorder_on_the_way_in_leaves_no_number_twice_and_none_missing() {
 
 #[test]
 fn the_picture_goes_before_the_voice_and_comes_back_by_itself() {
-    let mut room = Room::new();
-    let peer = &room.publisher.peer;
-    let microphone = room.world.microphone(2, peer, 7777, None);
-    room.publisher.microphone = Some(microphone);
-    room.world.audio_slot(2, &room.viewer, None);
-    room.world.show(2, 2);
+    let mut room = Room::with_voice();
     room.run(3);
     room.adapted(1);
     room.cap(Some(60));
@@ -323,12 +319,7 @@ fn the_picture_goes_before_the_voice_and_comes_back_by_itself() {
 
 #[test]
 fn a_cap_is_for_pictures_alone() {
-    let mut room = Room::new();
-    let peer = &room.publisher.peer;
-    let microphone = room.world.microphone(2, peer, 7777, None);
-    room.publisher.microphone = Some(microphone);
-    room.world.audio_slot(2, &room.viewer, None);
-    room.world.show(2, 2);
+    let mut room = Room::with_voice();
     room.run(3);
     room.adapted(1);
     room.cap(Some(0));
@@ -352,7 +343,7 @@ fn where_the_voices_alone_are_too_many_the_quietest_go_first() {
     let mut microphones: Vec<Microphone> = sources
         .map(|(index, peer)| world.microphone(index as u64 + 1, peer, 5000 + index as u32, Some(9)))
         .collect();
-    let mut viewer = unnumbered(&mut world);
+    let mut viewer = world.unnumbered_peer();
     for slot in 0..3 {
         world.audio_slot(slot, &viewer, Some((9, slot as u8)));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use behind::{Behind, Tells};
 use sfu_link::Conditions;
-use sfu_proto::command::{CodecParameters, Extension, MediaKind, SrtpProfile};
+use sfu_proto::command::{CodecParameters, MediaKind};
 use world::publisher::{FRAME_MS, Publisher};
 use world::*;
 
@@ -35,10 +35,10 @@ impl Call {
             config.adapts = true;
         });
         let publisher = Publisher::new(&mut world, 1);
-        let is_numbered = |extension| tells == Tells::Arrivals || extension != NUMBERED;
-        let extensions = EXTENSIONS.iter().copied();
-        let extensions: Vec<_> = extensions.filter(|held| is_numbered(held.1)).collect();
-        let viewer = world.peer_with(SrtpProfile::AeadAes128Gcm, &extensions);
+        let viewer = match tells {
+            Tells::Arrivals => world.peer(),
+            Tells::Remb => world.unnumbered_peer(),
+        };
         world.slot_with(1, &viewer, MediaKind::Video, codecs, None);
         world.show(1, 1);
         Self {
@@ -68,8 +68,6 @@ impl Call {
         (starts.len(), starts.first().map(|came| came.at - began))
     }
 }
-
-const NUMBERED: Extension = Extension::TransportSequenceNumber;
 
 fn dips_and_comes_back(tells: Tells, codecs: &[CodecParameters]) {
     for seed in 1..=3 {

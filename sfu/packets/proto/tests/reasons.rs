@@ -9,7 +9,7 @@ mod world;
 use std::time::Duration;
 
 use sfu_proto::allocator::Reason;
-use sfu_proto::command::{Command, Extension, SrtpProfile};
+use sfu_proto::command::Command;
 use sfu_proto::ids::{SlotId, SourceId};
 use sfu_proto::rtcp::{ReportBlock, write_receiver_report, write_remb};
 use world::publisher::{FRAME_MS, Publisher};
@@ -52,7 +52,7 @@ impl Room {
     fn new() -> Self {
         let mut world = World::without_ceiling();
         let publisher = Publisher::new(&mut world, 1);
-        let (viewer, other) = (unnumbered(&mut world), unnumbered(&mut world));
+        let (viewer, other) = (world.unnumbered_peer(), world.unnumbered_peer());
         world.video_slot(1, &viewer);
         world.video_slot(2, &other);
         world.show(1, 1);
@@ -125,15 +125,6 @@ impl Room {
         report(&mut self.world, &mut self.viewer, 1, of(true));
         report(&mut self.world, &mut self.other, 2, of(false));
     }
-}
-
-/// A subscriber without transport-wide numbers: what its way carries, it says by REMB.
-fn unnumbered(world: &mut World) -> Peer {
-    let extensions = EXTENSIONS.iter().copied();
-    let extensions =
-        extensions.filter(|(_, extension)| *extension != Extension::TransportSequenceNumber);
-    let extensions: Vec<_> = extensions.collect();
-    world.peer_with(SrtpProfile::AeadAes128Gcm, &extensions)
 }
 
 /// What arrived, and how much the way carries if it loses what is more.

@@ -28,7 +28,8 @@ impl Goal {
     }
 }
 
-pub(crate) type Figures = Vec<(&'static str, f64, Goal)>;
+type Figure = (&'static str, f64, Goal);
+pub(crate) type Figures = Vec<Figure>;
 
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -168,6 +169,27 @@ pub(crate) fn all() -> Vec<Case> {
     ]
 }
 
+fn utilisation(plan: &Plan, record: &Record, goal: Goal) -> Figure {
+    ("utilisation", record.utilisation(plan, SETTLES_S), goal)
+}
+
+fn queue_loss(plan: &Plan, record: &Record, goal: Goal) -> Figure {
+    ("queue loss %", record.queue_loss(0.0, plan.lasts_s), goal)
+}
+
+fn switches(plan: &Plan, record: &Record, since_s: f64, goal: Goal) -> Figure {
+    let a_minute = record.switches_a_minute(since_s, plan.lasts_s);
+    ("switches a minute", a_minute, goal)
+}
+
+fn first_frame(record: &Record, goal: Goal) -> Figure {
+    ("first frame after s", record.first_frame_after(0.0), goal)
+}
+
+fn top_layer(record: &Record, since_s: f64, goal: Goal) -> Figure {
+    ("top layer after s", record.top_layer_after(since_s), goal)
+}
+
 fn steps(plan: &Plan, record: &Record) -> Figures {
     let spans = plan.spans();
     let mut calm = vec![(SETTLES_S, spans[0].1)];
@@ -180,26 +202,14 @@ fn steps(plan: &Plan, record: &Record) -> Figures {
         calm.push((pair[1].0 + settles, pair[1].1));
     }
     vec![
-        (
-            "utilisation",
-            record.utilisation(plan, SETTLES_S),
-            Goal::AtLeast(0.85),
-        ),
+        utilisation(plan, record, Goal::AtLeast(0.85)),
         (
             "calm queue p95 ms",
             record.queueing_ms(&calm),
             Goal::AtMost(60.0),
         ),
-        (
-            "queue loss %",
-            record.queue_loss(0.0, plan.lasts_s),
-            Goal::AtMost(1.0),
-        ),
-        (
-            "switches a minute",
-            record.switches_a_minute(0.0, plan.lasts_s),
-            Goal::None,
-        ),
+        queue_loss(plan, record, Goal::AtMost(1.0)),
+        switches(plan, record, 0.0, Goal::None),
     ]
 }
 
@@ -233,51 +243,23 @@ fn down(plan: &Plan, record: &Record) -> Figures {
 
 fn up(plan: &Plan, record: &Record) -> Figures {
     vec![
-        (
-            "top layer after s",
-            record.top_layer_after(20.0),
-            Goal::AtMost(5.0),
-        ),
-        (
-            "queue loss %",
-            record.queue_loss(0.0, plan.lasts_s),
-            Goal::None,
-        ),
+        top_layer(record, 20.0, Goal::AtMost(5.0)),
+        queue_loss(plan, record, Goal::None),
     ]
 }
 
 fn cold_5(plan: &Plan, record: &Record) -> Figures {
     vec![
-        (
-            "top layer after s",
-            record.top_layer_after(0.0),
-            Goal::AtMost(2.0),
-        ),
-        (
-            "queue loss %",
-            record.queue_loss(0.0, plan.lasts_s),
-            Goal::None,
-        ),
+        top_layer(record, 0.0, Goal::AtMost(2.0)),
+        queue_loss(plan, record, Goal::None),
     ]
 }
 
 fn cold_1(plan: &Plan, record: &Record) -> Figures {
     vec![
-        (
-            "queue loss %",
-            record.queue_loss(0.0, plan.lasts_s),
-            Goal::AtMost(1.0),
-        ),
-        (
-            "first frame after s",
-            record.first_frame_after(0.0),
-            Goal::None,
-        ),
-        (
-            "utilisation",
-            record.utilisation(plan, SETTLES_S),
-            Goal::None,
-        ),
+        queue_loss(plan, record, Goal::AtMost(1.0)),
+        first_frame(record, Goal::None),
+        utilisation(plan, record, Goal::None),
     ]
 }
 
@@ -288,32 +270,16 @@ fn cold_03(plan: &Plan, record: &Record) -> Figures {
             record.voice_loss(1.0, plan.lasts_s),
             Goal::AtMost(0.5),
         ),
-        (
-            "first frame after s",
-            record.first_frame_after(0.0),
-            Goal::AtMost(2.0),
-        ),
-        (
-            "queue loss %",
-            record.queue_loss(0.0, plan.lasts_s),
-            Goal::None,
-        ),
+        first_frame(record, Goal::AtMost(2.0)),
+        queue_loss(plan, record, Goal::None),
     ]
 }
 
 fn lossy(plan: &Plan, record: &Record, least: f64) -> Figures {
     let until = plan.lasts_s;
     vec![
-        (
-            "utilisation",
-            record.utilisation(plan, SETTLES_S),
-            Goal::AtLeast(least),
-        ),
-        (
-            "switches a minute",
-            record.switches_a_minute(SETTLES_S, until),
-            Goal::AtMost(2.0),
-        ),
+        utilisation(plan, record, Goal::AtLeast(least)),
+        switches(plan, record, SETTLES_S, Goal::AtMost(2.0)),
         (
             "freezes > 500 ms",
             record.freezes(SETTLES_S, until),
@@ -331,11 +297,7 @@ fn back(plan: &Plan, record: &Record) -> Figures {
     let spans = plan.spans();
     let (bad, good) = (spans[1], spans[2]);
     vec![
-        (
-            "top layer after s",
-            record.top_layer_after(good.0),
-            Goal::AtMost(8.0),
-        ),
+        top_layer(record, good.0, Goal::AtMost(8.0)),
         (
             "voice lost % before",
             record.voice_loss(bad.0 + DOWN_SETTLES_S, bad.1),

@@ -105,6 +105,14 @@ impl World {
         self.peer_with(SrtpProfile::AeadAes128Gcm, EXTENSIONS)
     }
 
+    /// One without transport-wide numbers: what its way carries, it says by REMB.
+    pub fn unnumbered_peer(&mut self) -> Peer {
+        const NUMBERS: Extension = Extension::TransportSequenceNumber;
+        let extensions = EXTENSIONS.iter().copied();
+        let extensions: Vec<_> = extensions.filter(|&(_, one)| one != NUMBERS).collect();
+        self.peer_with(SrtpProfile::AeadAes128Gcm, &extensions)
+    }
+
     pub fn peer_with(&mut self, profile: SrtpProfile, extensions: &[(u8, Extension)]) -> Peer {
         let peer = self.stranger(profile, extensions);
         self.connect(&peer);
