@@ -197,9 +197,9 @@ def _asked(source: _Source, size: Size | None) -> int:
     """What is right, also where it is above all that is sent: the packet path takes the nearest, and knows
     that a better one would be welcome. Of a gap between those that are sent, the one above."""
     right = _layer(source, size)
-    return (
-        right if right in source.active or right < min(source.active) else _layer(source, size, source.active)
-    )
+    if right in source.active or right < min(source.active):
+        return right
+    return _layer(source, size, source.active)
 
 
 def _layer(source: _Source, size: Size | None, among: Iterable[int] | None = None) -> int:

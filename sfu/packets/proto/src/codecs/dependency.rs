@@ -245,11 +245,6 @@ impl Dependencies {
         }
         // Nothing is active where nothing is sent: but this frame is.
         let top = 7 - (sent | 1 << layers.spatial).leading_zeros() as u8;
-        let beyond = 0xffu8 << top;
-        let as_top = |mask: u8| match mask & 1 << top {
-            0 => mask & !beyond,
-            _ => mask | beyond,
-        };
         FrameDependencies {
             number: head.number,
             starts_frame: head.starts_frame,
@@ -258,10 +253,19 @@ impl Dependencies {
             temporal_layer: layers.temporal,
             needed_from,
             opens_to: opens_to.map(|to| if to == highest { u8::MAX } else { to }),
-            serves: as_top(serves),
-            opens: as_top(opens),
+            serves: beyond_as_top(serves, top),
+            opens: beyond_as_top(opens, top),
             top,
         }
+    }
+}
+
+/// One bit a spatial layer: those beyond the highest that is sent as that one's.
+pub(crate) fn beyond_as_top(mask: u8, top: u8) -> u8 {
+    let beyond = u8::MAX << top;
+    match mask >> top & 1 {
+        0 => mask & !beyond,
+        _ => mask | beyond,
     }
 }
 

@@ -136,10 +136,8 @@ impl Egress {
 
     /// Is sent less than it is shown.
     pub(super) fn is_held_back(&self, sender: usize) -> bool {
-        let slots = self.senders[sender].slots.iter();
-        slots
-            .map(|&(_, slot)| &self.slots[slot])
-            .any(|slot| slot.limit != Limit::None && slot.shown.is_some())
+        let mut slots = self.slots_of(sender);
+        slots.any(|slot| slot.limit != Limit::None && slot.shown.is_some())
     }
 
     /// To what the way carries and the cap allows; whether it is the cap that limits.

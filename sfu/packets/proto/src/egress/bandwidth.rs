@@ -271,8 +271,7 @@ impl Egress {
     /// Video that must be sent again as it was has no numbers (see `Slot::resends_as_it_was`):
     /// its sound alone would be judged, for all.
     fn is_sent_unnumbered(&self, sender: usize) -> bool {
-        let slots = self.senders[sender].slots.iter();
-        slots.map(|&(_, slot)| &self.slots[slot]).any(|slot| {
+        self.slots_of(sender).any(|slot| {
             let segment = slot.rewrite.current().filter(|_| !slot.is_audio());
             segment.is_some_and(|segment| slot.resends_as_it_was(segment.codec))
         })

@@ -184,6 +184,11 @@ impl Egress {
         self.adapt_soon(self.slots[index].sender);
     }
 
+    fn slots_of(&self, sender: usize) -> impl Iterator<Item = &Slot> {
+        let slots = self.senders[sender].slots.iter();
+        slots.map(|&(_, slot)| &self.slots[slot])
+    }
+
     pub(crate) fn set_wanted_layers(&mut self, id: SourceId, top: u8) {
         let Some(source) = self.sources.get_mut(&id) else {
             return;

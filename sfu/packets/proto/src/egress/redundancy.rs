@@ -17,7 +17,6 @@ use crate::bwe::Arrivals;
 use crate::codecs::red;
 use crate::command::{Codec, SlotParameters};
 use crate::handover::{Burst, Packet};
-use crate::rtcp::ReportBlock;
 
 pub(crate) const FURTHEST: usize = 2;
 /// With headers and the tag within 1200 bytes, which every path takes (RFC 9000 §14).
@@ -154,12 +153,9 @@ impl Egress {
         self.note_losses(sender, |losses| losses.take_arrivals(now_us, arrivals));
     }
 
-    pub(super) fn take_reported_loss(&mut self, now: Instant, sender: usize, block: &ReportBlock) {
+    pub(super) fn take_reported_loss(&mut self, now: Instant, sender: usize, fraction_lost: u8) {
         let now_us = self.clock.us(now);
-        if self.senders[sender].slot_of_ssrc(block.ssrc).is_some() {
-            let lost = block.fraction_lost;
-            self.note_losses(sender, |losses| losses.take_report(now_us, lost));
-        }
+        self.note_losses(sender, |losses| losses.take_report(now_us, fraction_lost));
     }
 
     fn note_losses(&mut self, sender: usize, note: impl FnOnce(&mut Losses)) {

@@ -122,10 +122,7 @@ impl Egress {
             return;
         };
         match report {
-            Report::Reception { block, arrived } => {
-                self.take_reported_loss(arrived, sender, &block);
-                self.take_block(arrived, sender, block);
-            }
+            Report::Reception { block, arrived } => self.take_block(arrived, sender, block),
             Report::Lost {
                 ssrc,
                 sequence_numbers,
@@ -160,6 +157,7 @@ impl Egress {
         let Some(index) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
             return;
         };
+        self.take_reported_loss(arrived, sender, block.fraction_lost);
         let slot = &mut self.slots[index];
         slot.is_reported_on = true;
         self.senders[sender].rested = 0;

@@ -4,7 +4,7 @@
 //! In comes what one packet says, in order of arrival; out goes what the send side must know to leave
 //! the packet out. Knows no subscriber: who is sent which layers is decided there.
 
-use crate::codecs::dependency::{Dependencies, FrameDependencies};
+use crate::codecs::dependency::{Dependencies, FrameDependencies, beyond_as_top};
 use crate::codecs::{PayloadInfo, SpatialInfo};
 use crate::command::Codec;
 use crate::handover::{FrameLayers, SpatialLayers};
@@ -175,11 +175,7 @@ impl Spatial {
         if self.layers == 1 {
             return SpatialLayers::ONE;
         }
-        let beyond = u8::MAX << self.top;
-        let as_top = |mask: u8| match mask >> self.top & 1 {
-            0 => mask & !beyond,
-            _ => mask | beyond,
-        };
+        let as_top = |mask| beyond_as_top(mask, self.top);
         SpatialLayers {
             serves: as_top(layers.serves),
             opens: as_top(layers.opens),
