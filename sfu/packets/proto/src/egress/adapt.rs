@@ -2,18 +2,16 @@
 //! slots.
 //!
 //! In come the estimate of a sender's way, what layers cost, and what changed; out go, of each
-//! slot, a limit (a layer, a temporal layer of it, or nothing) that [`super::choose`] keeps to,
-//! and the reason why the picture is not better. Where no estimate is known nothing is limited.
+//! slot, a limit (a layer, a temporal layer of it, or nothing) that [`super::choose`] and
+//! [`super::layers`] keep to and [`super::explain`] gives the reason for. Where no estimate is known nothing is limited.
 
 use std::time::{Duration, Instant};
 
 use super::Egress;
-use super::slot::{Limit, Upto};
-use crate::allocator::{self, Circumstances, Layer, Place, Rung, Voice, Wish};
-use crate::command::MediaKind;
-use crate::event::Event;
-use crate::handover::{LayerKey, LayerRate, Up};
-use crate::ids::{SourceId, TransportId};
+use super::slot::Limit;
+use crate::allocator::{self, Layer, Place, Rung, Voice, Wish};
+use crate::handover::{LayerKey, LayerRate};
+use crate::ids::TransportId;
 
 /// Estimates change with each report of a subscriber, some twenty times a second.
 const AT_MOST_EACH: Duration = Duration::from_millis(100);
@@ -29,10 +27,6 @@ const VOICE_OVERHEAD_BPS: u64 = 18_000;
 const VOICE_LEAST_BPS: u64 = 12_000;
 /// One who pauses begins again at any moment: Opus at 32 kbit/s.
 const VOICE_BPS: u64 = 32_000 + VOICE_OVERHEAD_BPS;
-/// What was left out for lack of time counts for so long.
-const BUSY: Duration = Duration::from_secs(5);
-/// A keyframe that was asked for takes a round trip and an encoding.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is looked at next.
 #[derive(Default)]
@@ -331,135 +325,6 @@ impl Egress {
         if std::mem::replace(&mut slot.limit, limit) != limit {
             self.choose(index);
         }
-    }
-
-    /// Says why the picture is not better, where that changed.
-    fn explain(&mut self, now: Instant, index: usize, is_capped: bool) {
-        let slot = &mut self.slots[index];
-        if std::mem::take(&mut slot.was_shed) {
-            slot.shed_at = Some(now);
-        }
-        let slot = &self.slots[index];
-        let mut reason = slot.shown.and_then(|(source, asked)| {
-            let source = self.sources.get(&source)?;
-            let best = source.nearest(asked);
-            let best = best.and_then(|key| source.active.iter().find(|(_, held)| *held == key));
-            let feed = best.and_then(|(_, key)| self.feeds.get(key));
-            let rate = feed.and_then(|feed| feed.rate);
-            let scalable = feed.map(|feed| &feed.description);
-            let scalable = scalable.filter(|description| description.is_scalable());
-            allocator::reason(&Circumstances {
-                is_busy: slot.shed_at.is_some_and(|at| now < at + BUSY),
-                is_limited: slot.is_limited,
-                is_capped,
-                asked,
-                best: match scalable {
-                    Some(description) => Some(asked.min(description.spatial_layers - 1)),
-                    None => best.map(|&(index, _)| index),
-                },
-                layers: scalable.map_or(source.layers, |description| description.spatial_layers),
-                is_lossy: rate.is_some_and(|rate| rate.is_lossy),
-            })
-        });
-        let slot = &mut self.slots[index];
-        if slot.suspected.0 != reason {
-            slot.suspected = (reason, Some(now));
-        }
-        let since = slot.suspected.1.unwrap_or(now);
-        let is_off = slot.limit == Limit::Nothing && slot.shown.is_some();
-        reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
-        let Some((source, asked)) = slot.shown else {
-            return;
-        };
-        let layer = self.let_through(source, asked, self.slots[index].limit);
-        let slot = &mut self.slots[index];
-        let told = (reason, is_off, layer);
-        if std::mem::replace(&mut slot.told_reason, told) == told {
-            return;
-        }
-        self.events.push(Event::SlotAdapted {
-            slot: slot.id,
-            source,
-            is_off,
-            reason,
-            layer,
-        });
-    }
-
-    /// The best layer of the source that the limit lets through, if that is not what is asked.
-    fn let_through(&self, source: SourceId, asked: u8, limit: Limit) -> Option<u8> {
-        let layer = match limit {
-            Limit::None => return None,
-            Limit::Layer(layer, _) => layer,
-            // It is to come back with the least.
-            Limit::Nothing => self.sources.get(&source)?.layers.saturating_sub(1),
-        };
-        (layer > asked).then_some(layer)
-    }
-
-    /// The highest layers that the slot is sent of the stream that it shows now.
-    pub(super) fn refresh_layers(&mut self, index: usize) {
-        let slot = &self.slots[index];
-        let current = slot.current.and_then(|key| self.feeds.get(&key));
-        let current = current.filter(|feed| feed.description.kind == MediaKind::Video);
-        let Some(feed) = current else {
-            self.slots[index].layers.want(Upto::ALL, Upto::ALL.spatial);
-            return;
-        };
-        let (key, description) = (feed.description.layer, &feed.description);
-        let (wanted, top) = match (description.is_scalable(), slot.shown) {
-            (false, _) => {
-                let temporal = temporal_of(description.index, slot.limit);
-                (
-                    Upto {
-                        temporal,
-                        ..Upto::ALL
-                    },
-                    Upto::ALL.spatial,
-                )
-            }
-            (true, Some((source, asked))) if source == description.source => {
-                let (most, temporal) = match slot.limit {
-                    Limit::Layer(most, temporal) if most >= asked => (most, temporal),
-                    _ => (asked, u8::MAX),
-                };
-                let spatial = description.spatial(most);
-                (Upto { spatial, temporal }, description.spatial(0))
-            }
-            // Until another source is shown in its place it goes on as it is.
-            (true, _) => return,
-        };
-        let is_closed = feed.is_closed();
-        let layers = &mut self.slots[index].layers;
-        if layers.want(wanted, top) && (is_closed || layers.is_to_rise()) {
-            self.up.push(Up::KeyframeAwaited(key));
-        }
-    }
-
-    /// The keyframe with which a slot would go on to another spatial layer may have been lost.
-    fn ask_again(&mut self, now: Instant, index: usize) {
-        let slot = &mut self.slots[index];
-        if !slot.layers.is_waiting() {
-            slot.waits_since = None;
-            return;
-        }
-        let since = *slot.waits_since.get_or_insert(now);
-        if now >= since + ASK_AGAIN {
-            slot.waits_since = Some(now);
-            self.up.extend(slot.current.map(Up::KeyframeAwaited));
-        }
-    }
-}
-
-fn temporal_of(index: u8, limit: Limit) -> u8 {
-    match limit {
-        Limit::Layer(layer, upto) => match index.cmp(&layer) {
-            std::cmp::Ordering::Equal => upto,
-            // Until the keyframe of the smaller picture is here, as little as may be.
-            std::cmp::Ordering::Less => 0,
-            std::cmp::Ordering::Greater => u8::MAX,
-        },
-        _ => u8::MAX,
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! In come [`Down`] values and commands about slots; out go datagrams into an arena, [`Up`]
 //! values and events. It knows no publisher's transport and no socket. Split by what
-//! happens: [`adapt`] what a subscriber's way carries of it, [`choose`] what a slot shows, [`walk`] the way of a burst, [`write`] one
+//! happens: [`adapt`] what a subscriber's way carries of it, [`explain`] why it is not more, [`choose`] what a
+//! slot shows, [`layers`] which layers of that, [`walk`] the way of a burst, [`write`] one
 //! packet's bytes, [`redundancy`] sound sent along again, [`reports`] RTCP to and from subscribers.
 
 mod adapt;
@@ -12,8 +13,10 @@ mod blocks;
 mod cache;
 mod choose;
 mod commands;
+mod explain;
 mod feed;
 mod followers;
+mod layers;
 mod losses;
 mod members;
 mod padding;
