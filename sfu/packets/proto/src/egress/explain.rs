@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Egress;
 use super::slot::Limit;
-use crate::allocator::{self, Circumstances};
+use crate::allocator::{self, Circumstances, Reason};
 use crate::event::Event;
 use crate::ids::SourceId;
 
@@ -19,38 +19,17 @@ impl Egress {
         if std::mem::take(&mut slot.was_shed) {
             slot.shed_at = Some(now);
         }
-        let slot = &self.slots[index];
-        let mut reason = slot.shown.and_then(|(source, asked)| {
-            let source = self.sources.get(&source)?;
-            let best = source.nearest(asked);
-            let best = best.and_then(|key| source.active.iter().find(|(_, held)| *held == key));
-            let feed = best.and_then(|(_, key)| self.feeds.get(key));
-            let rate = feed.and_then(|feed| feed.rate);
-            let scalable = feed.map(|feed| &feed.description);
-            let scalable = scalable.filter(|description| description.is_scalable());
-            allocator::reason(&Circumstances {
-                is_busy: slot.shed_at.is_some_and(|at| now < at + BUSY),
-                is_limited: slot.is_limited,
-                is_capped,
-                asked,
-                best: match scalable {
-                    Some(description) => Some(asked.min(description.spatial_layers - 1)),
-                    None => best.map(|&(index, _)| index),
-                },
-                layers: scalable.map_or(source.layers, |description| description.spatial_layers),
-                is_lossy: rate.is_some_and(|rate| rate.is_lossy),
-            })
-        });
+        let Some((source, asked)) = slot.shown else {
+            return;
+        };
+        let reason = self.reason(now, index, source, asked, is_capped);
         let slot = &mut self.slots[index];
         if slot.suspected.0 != reason {
             slot.suspected = (reason, Some(now));
         }
         let since = slot.suspected.1.unwrap_or(now);
-        let is_off = slot.limit == Limit::Nothing && slot.shown.is_some();
-        reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
-        let Some((source, asked)) = slot.shown else {
-            return;
-        };
+        let is_off = slot.limit == Limit::Nothing;
+        let reason = reason.filter(|reason| is_off || now >= since + reason.must_last());
         let layer = self.let_through(source, asked, self.slots[index].limit);
         let slot = &mut self.slots[index];
         let told = (reason, is_off, layer);
@@ -64,6 +43,35 @@ impl Egress {
             reason,
             layer,
         });
+    }
+
+    fn reason(
+        &self,
+        now: Instant,
+        index: usize,
+        source: SourceId,
+        asked: u8,
+        is_capped: bool,
+    ) -> Option<Reason> {
+        let (slot, source) = (&self.slots[index], self.sources.get(&source)?);
+        let best = source.nearest(asked);
+        let best = best.and_then(|key| source.active.iter().find(|(_, held)| *held == key));
+        let feed = best.and_then(|(_, key)| self.feeds.get(key));
+        let rate = feed.and_then(|feed| feed.rate);
+        let scalable = feed.map(|feed| &feed.description);
+        let scalable = scalable.filter(|description| description.is_scalable());
+        allocator::reason(&Circumstances {
+            is_busy: slot.shed_at.is_some_and(|at| now < at + BUSY),
+            is_limited: slot.is_limited,
+            is_capped,
+            asked,
+            best: match scalable {
+                Some(description) => Some(asked.min(description.spatial_layers - 1)),
+                None => best.map(|&(index, _)| index),
+            },
+            layers: scalable.map_or(source.layers, |description| description.spatial_layers),
+            is_lossy: rate.is_some_and(|rate| rate.is_lossy),
+        })
     }
 
     /// The best layer of the source that the limit lets through, if that is not what is asked.
