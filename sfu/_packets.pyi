@@ -338,11 +338,36 @@ class Snapshot:
     def stress(self) -> float:
         """How near the busiest worker was to its limit in the last second: 0 idle, 1 at it."""
     @property
+    def forwarding_delay_audio(self) -> Histogram:
+        """From the kernel's receive stamp until a packet had been sent on, once for each subscriber."""
+    @property
+    def forwarding_delay_video(self) -> Histogram:
+        """The same, with what packets were held for the end of their frame."""
+    @property
+    def receive_delay(self) -> Histogram:
+        """From the kernel's receive stamp until a datagram was read: the server's own scheduling delay."""
+    @property
+    def send_queue_age_s(self) -> float:
+        """How long the oldest datagram waits for a full socket, of the worst worker."""
+    @property
     def transports(self) -> list[TransportSnapshot]: ...
     @property
     def sources(self) -> list[SourceSnapshot]: ...
     @property
     def slots(self) -> list[SlotSnapshot]: ...
+
+@final
+class Histogram:
+    """Durations counted since the start."""
+
+    @property
+    def bounds_s(self) -> list[float]:
+        """What each bucket but the last is below; always the same."""
+    @property
+    def counts(self) -> list[int]:
+        """One for each bound, not cumulative, and one for what is above the last."""
+    @property
+    def sum_s(self) -> float: ...
 
 @final
 class TransportSnapshot:
@@ -361,7 +386,29 @@ class TransportSnapshot:
     @property
     def bytes_sent(self) -> int: ...
     @property
-    def round_trip_time_s(self) -> float | None: ...
+    def round_trip_time_s(self) -> float | None:
+        """Smoothed, from RTCP."""
+    @property
+    def round_trip_last_s(self) -> float | None:
+        """The newest sample."""
+    @property
+    def delay_up_s(self) -> float | None:
+        """How long a packet takes from the peer to us."""
+    @property
+    def delay_down_s(self) -> float | None:
+        """How long a packet takes from us to the peer."""
+    @property
+    def delay_error_s(self) -> float | None:
+        """The two may be off by so much; None where the peer shares our clock: then they are measured."""
+    @property
+    def jitter_down_s(self) -> float | None:
+        """Of the way to the peer alone, by its transport-wide feedback; None where it sends none."""
+    @property
+    def reported_packets(self) -> int:
+        """Packets that transport-wide feedback told of, before repair."""
+    @property
+    def reported_lost(self) -> int:
+        """Those of them that were lost."""
     @property
     def remb_bps(self) -> int | None: ...
     @property
@@ -391,13 +438,31 @@ class LayerSnapshot:
     @property
     def bytes(self) -> int: ...
     @property
-    def lost(self) -> int: ...
+    def expected(self) -> int:
+        """Packets that the publisher sent, by their numbers, repairs aside. Never falls."""
     @property
-    def repaired(self) -> int: ...
+    def received(self) -> int:
+        """Those of them that came by themselves. Never falls."""
+    @property
+    def lost(self) -> int:
+        """`expected` less `received`: before repair. What is late counts until it comes."""
+    @property
+    def lost_after_repair(self) -> int:
+        """Of the lost, those that nothing brought back."""
+    @property
+    def repaired(self) -> int:
+        """Came back by retransmission or redundancy before they came themselves."""
+    @property
+    def repaired_red(self) -> int:
+        """Of them by redundancy (RFC 2198)."""
     @property
     def duplicates(self) -> int: ...
     @property
-    def jitter_s(self) -> float: ...
+    def reordered(self) -> int:
+        """Came after one with a higher number."""
+    @property
+    def jitter_s(self) -> float:
+        """RFC 3550 A.8, of the first packets of frames, by the kernel's receive stamps."""
     @property
     def keyframes(self) -> int: ...
     @property
@@ -408,6 +473,18 @@ class LayerSnapshot:
     def bitrate_bps(self) -> int: ...
     @property
     def frames(self) -> int: ...
+    @property
+    def frames_per_second(self) -> float:
+        """Over the last second."""
+    @property
+    def freezes(self) -> int:
+        """Pauses in what came that the publisher did not make."""
+    @property
+    def frozen_s(self) -> float:
+        """How long they took in all."""
+    @property
+    def capture_delay_s(self) -> float | None:
+        """From capture until a frame's first packet came, smoothed; as far off as `delay_error_s`."""
     @property
     def width(self) -> int: ...
     @property
@@ -436,7 +513,16 @@ class SlotSnapshot:
     @property
     def bytes(self) -> int: ...
     @property
+    def frames(self) -> int:
+        """Sent to their end."""
+    @property
+    def keyframes(self) -> int:
+        """Begun."""
+    @property
     def retransmitted(self) -> int: ...
+    @property
+    def repaired(self) -> int:
+        """Of the retransmitted, distinct packets."""
     @property
     def nacks_received(self) -> int: ...
     @property
@@ -446,8 +532,20 @@ class SlotSnapshot:
     @property
     def bitrate_bps(self) -> int: ...
     @property
-    def fraction_lost(self) -> float: ...
+    def expected(self) -> int:
+        """By the receiver's reports: packets that it should have, of those that we had to send."""
     @property
-    def lost(self) -> int: ...
+    def lost(self) -> int:
+        """By its reports, before repair, without what the publisher's way lost."""
     @property
-    def jitter_s(self) -> float: ...
+    def fraction_lost(self) -> float:
+        """Of those expected between its last two reports."""
+    @property
+    def lost_up(self) -> int:
+        """Numbers left open towards the receiver, since nothing came for them from the publisher."""
+    @property
+    def lost_after_repair(self) -> int:
+        """An estimate: `lost` less what was sent again, once each."""
+    @property
+    def jitter_s(self) -> float:
+        """As the receiver measures it: with the publisher's, and what we held."""

@@ -16,6 +16,7 @@ mod egress;
 pub mod event;
 mod events;
 pub mod handover;
+pub mod histogram;
 pub mod ice;
 pub mod ids;
 mod ingress;

@@ -390,10 +390,9 @@ impl ReceiveSide {
             bytes_sent: self.totals.sent.bytes,
             drops: self.drops.iter().collect(),
             events_dropped: self.totals.events_dropped,
-            stress: 0.0,
             transports: self.transport_snapshots(),
             sources: self.ingress.source_snapshots(now),
-            slots: Vec::new(),
+            ..Snapshot::default()
         }
     }
 
@@ -404,12 +403,8 @@ impl ReceiveSide {
             remote: self.ice.nominated(transport).map(|path| path.remote),
             has_keys: receiver.srtp.is_some(),
             packets_received: receiver.packets,
-            packets_sent: 0,
             bytes_received: receiver.bytes,
-            bytes_sent: 0,
-            round_trip_time_s: None,
-            remb_bps: None,
-            available_bps: None,
+            ..TransportSnapshot::default()
         });
         transports.collect()
     }

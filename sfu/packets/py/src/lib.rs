@@ -30,7 +30,7 @@ mod _packets {
     use crate::plane::Plane;
     #[pymodule_export]
     use crate::snapshot::{
-        LayerSnapshot, SlotSnapshot, Snapshot, SourceSnapshot, TransportSnapshot,
+        Histogram, LayerSnapshot, SlotSnapshot, Snapshot, SourceSnapshot, TransportSnapshot,
     };
 
     #[pymodule_init]

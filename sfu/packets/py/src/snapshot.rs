@@ -5,6 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use sfu_io::PlaneSnapshot;
+use sfu_proto::histogram::Histogram as CountedDelays;
 use sfu_proto::snapshot;
 
 use crate::arguments::host_and_port;
@@ -21,9 +22,20 @@ pub(crate) struct Snapshot {
     worker_cpu_s: f64,
     workers_cpu_s: Vec<f64>,
     stress: f64,
+    forwarding_delay_audio: Py<Histogram>,
+    forwarding_delay_video: Py<Histogram>,
+    receive_delay: Py<Histogram>,
+    send_queue_age_s: f64,
     transports: Py<PyList>,
     sources: Py<PyList>,
     slots: Py<PyList>,
+}
+
+#[pyclass(module = "sfu._packets", frozen, get_all)]
+pub(crate) struct Histogram {
+    bounds_s: Vec<f64>,
+    counts: Vec<u64>,
+    sum_s: f64,
 }
 
 #[pyclass(module = "sfu._packets", frozen, get_all)]
@@ -36,6 +48,13 @@ pub(crate) struct TransportSnapshot {
     bytes_received: u64,
     bytes_sent: u64,
     round_trip_time_s: Option<f64>,
+    round_trip_last_s: Option<f64>,
+    delay_up_s: Option<f64>,
+    delay_down_s: Option<f64>,
+    delay_error_s: Option<f64>,
+    jitter_down_s: Option<f64>,
+    reported_packets: u64,
+    reported_lost: u64,
     remb_bps: Option<u64>,
     available_bps: Option<u64>,
 }
@@ -55,15 +74,24 @@ pub(crate) struct LayerSnapshot {
     active: bool,
     packets: u64,
     bytes: u64,
+    expected: u64,
+    received: u64,
     lost: i64,
+    lost_after_repair: u64,
     repaired: u64,
+    repaired_red: u64,
     duplicates: u64,
+    reordered: u64,
     jitter_s: f64,
     keyframes: u64,
     nacks_sent: u64,
     plis_sent: u64,
     bitrate_bps: u64,
     frames: u64,
+    frames_per_second: f64,
+    freezes: u64,
+    frozen_s: f64,
+    capture_delay_s: Option<f64>,
     width: u16,
     height: u16,
 }
@@ -79,13 +107,19 @@ pub(crate) struct SlotSnapshot {
     wanted: Option<u64>,
     packets: u64,
     bytes: u64,
+    frames: u64,
+    keyframes: u64,
     retransmitted: u64,
+    repaired: u64,
     nacks_received: u64,
     plis_received: u64,
     switches: u64,
     bitrate_bps: u64,
-    fraction_lost: f64,
+    expected: u64,
     lost: i64,
+    fraction_lost: f64,
+    lost_up: u64,
+    lost_after_repair: u64,
     jitter_s: f64,
 }
 
@@ -109,12 +143,27 @@ pub(crate) fn to_python(py: Python<'_>, taken: PlaneSnapshot) -> PyResult<Snapsh
             .map(Duration::as_secs_f64)
             .collect(),
         stress: router.stress,
+        forwarding_delay_audio: histogram(py, &router.forwarding_delay_audio)?,
+        forwarding_delay_video: histogram(py, &router.forwarding_delay_video)?,
+        receive_delay: histogram(py, &router.receive_delay)?,
+        send_queue_age_s: router.send_queue_age_s,
         transports: list(py, router.transports, |_, transport| {
             Ok(transport_to_python(transport))
         })?,
         sources: list(py, router.sources, source_to_python)?,
         slots: list(py, router.slots, |_, slot| Ok(slot_to_python(slot)))?,
     })
+}
+
+fn histogram(py: Python<'_>, from: &CountedDelays) -> PyResult<Py<Histogram>> {
+    let histogram = Histogram {
+        bounds_s: CountedDelays::bounds()
+            .map(|bound| bound.as_secs_f64())
+            .collect(),
+        counts: from.counts().to_vec(),
+        sum_s: from.sum().as_secs_f64(),
+    };
+    Py::new(py, histogram)
 }
 
 fn list<'py, From, To>(
@@ -142,6 +191,13 @@ fn transport_to_python(from: snapshot::TransportSnapshot) -> TransportSnapshot {
         bytes_received: from.bytes_received,
         bytes_sent: from.bytes_sent,
         round_trip_time_s: from.round_trip_time_s,
+        round_trip_last_s: from.round_trip_last_s,
+        delay_up_s: from.delay_up_s,
+        delay_down_s: from.delay_down_s,
+        delay_error_s: from.delay_error_s,
+        jitter_down_s: from.jitter_down_s,
+        reported_packets: from.reported_packets,
+        reported_lost: from.reported_lost,
         remb_bps: from.remb_bps,
         available_bps: from.available_bps,
     }
@@ -163,15 +219,24 @@ fn layer_to_python(from: snapshot::LayerSnapshot) -> LayerSnapshot {
         active: from.active,
         packets: from.packets,
         bytes: from.bytes,
+        expected: from.expected,
+        received: from.received,
         lost: from.lost,
+        lost_after_repair: from.lost_after_repair,
         repaired: from.repaired,
+        repaired_red: from.repaired_red,
         duplicates: from.duplicates,
+        reordered: from.reordered,
         jitter_s: from.jitter_s,
         keyframes: from.keyframes,
         nacks_sent: from.nacks_sent,
         plis_sent: from.plis_sent,
         bitrate_bps: from.bitrate_bps,
         frames: from.frames,
+        frames_per_second: from.frames_per_second,
+        freezes: from.freezes,
+        frozen_s: from.frozen_s,
+        capture_delay_s: from.capture_delay_s,
         width: from.width,
         height: from.height,
     }
@@ -188,13 +253,19 @@ fn slot_to_python(from: snapshot::SlotSnapshot) -> SlotSnapshot {
         wanted: from.wanted.map(|source| source.0),
         packets: from.packets,
         bytes: from.bytes,
+        frames: from.frames,
+        keyframes: from.keyframes,
         retransmitted: from.retransmitted,
+        repaired: from.repaired,
         nacks_received: from.nacks_received,
         plis_received: from.plis_received,
         switches: from.switches,
         bitrate_bps: from.bitrate_bps,
-        fraction_lost: from.fraction_lost,
+        expected: from.expected,
         lost: from.lost,
+        fraction_lost: from.fraction_lost,
+        lost_up: from.lost_up,
+        lost_after_repair: from.lost_after_repair,
         jitter_s: from.jitter_s,
     }
 }

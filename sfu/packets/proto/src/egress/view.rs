@@ -10,15 +10,12 @@ impl Egress {
     pub(crate) fn transport_snapshots(&self) -> Vec<TransportSnapshot> {
         let senders = self.senders.iter().map(|(_, sender)| TransportSnapshot {
             transport: sender.id,
-            remote: None,
-            has_keys: false,
-            packets_received: 0,
             packets_sent: sender.packets,
-            bytes_received: 0,
             bytes_sent: sender.bytes,
             round_trip_time_s: sender.round_trip.map(|round_trip| round_trip.as_secs_f64()),
             remb_bps: sender.remb_bps,
             available_bps: sender.available_bps(),
+            ..TransportSnapshot::default()
         });
         senders.collect()
     }
@@ -54,6 +51,7 @@ impl Egress {
                 fraction_lost: counters.fraction_lost,
                 lost: counters.lost,
                 jitter_s: counters.jitter_s,
+                ..SlotSnapshot::default()
             }
         });
         slots.collect()

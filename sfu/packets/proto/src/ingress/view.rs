@@ -59,6 +59,7 @@ impl Ingress {
             frames: counters.frames,
             width: counters.resolution.0,
             height: counters.resolution.1,
+            ..LayerSnapshot::default()
         }
     }
 }
