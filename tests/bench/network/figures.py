@@ -153,12 +153,25 @@ def fairness(rates: Sequence[float]) -> float:
 
 def mean_estimates(run: Run, since_s: float, until_s: float) -> list[float]:
     """Of each subscriber that had one; who publishes has none."""
-    sums: dict[str, list[int]] = {}
-    for at, by_name in run.estimates:
-        for name, bps in by_name.items():
-            if since_s <= at <= until_s and bps is not None and name.startswith("Viewer"):
-                sums.setdefault(name, []).append(bps)
-    return [statistics.fmean(each) for each in sums.values()]
+    estimates: dict[str, list[int]] = {}
+    for at, by_name in run.observed:
+        for name, one in by_name.items():
+            if since_s <= at <= until_s and one["estimate_bps"] is not None and name.startswith("Viewer"):
+                estimates.setdefault(name, []).append(one["estimate_bps"])
+    return [statistics.fmean(each) for each in estimates.values()]
+
+
+def time_off(run: Run, since_s: float, until_s: float) -> tuple[float, float]:
+    """Of the looks at the first subscriber's picture: how many found it off, and how many of these `your_downlink`."""
+    looks = [
+        by_name["Viewer 0"]
+        for at, by_name in run.observed
+        if since_s <= at <= until_s
+        if "Viewer 0" in by_name
+    ]
+    off = [look for look in looks if look.get("off")]
+    said = sum(look["reason"] == "your_downlink" for look in off)
+    return len(off) / len(looks) if looks else NEVER, said / len(off) if off else 0.0
 
 
 def estimate_of_capacity(run: Run, spans: Sequence[tuple[float, float, float]]) -> float:
@@ -167,6 +180,22 @@ def estimate_of_capacity(run: Run, spans: Sequence[tuple[float, float, float]]) 
     each = [(mean_estimates(run, since + settles_s, until), capacity) for since, until, capacity in spans]
     shares = [mean[0] / capacity for mean, capacity in each if mean and capacity]
     return statistics.fmean(shares) if shares else NEVER
+
+
+def switched_after(views: Sequence[tuple[float, int]], frames: Sequence[Played]) -> list[float]:
+    """From each word that a larger tile is shown to the first frame of a better layer; by the heights of tiles."""
+    delays = []
+    for (_, before), (at, height) in pairwise(views):
+        shown = [frame.layer for frame in frames if frame.at_s < at]
+        if height <= before or not shown:
+            continue
+        better = (frame.at_s - at for frame in frames if frame.at_s >= at and frame.layer > shown[-1])
+        delays.append(next(better, NEVER))
+    return delays
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else NEVER
 
 
 def switches_a_minute(frames: Sequence[Played], since_s: float, until_s: float) -> float:

@@ -1,4 +1,4 @@
-"""The peers of one side of the link, in a process of their own: `python -m tests.bench.network.peer publish|watch …`.
+"""The peers of one side of the link, in a process of their own: `python -m tests.bench.network.peer publish|watch|hold …`.
 
 Says `Ready` when media may flow. For each line of its input it prints what could be played since the last, as one line
 of JSON; when its input ends it does so too, and goes.
@@ -38,6 +38,9 @@ async def enter(driver: Driver, options: argparse.Namespace) -> list[Peer]:
         microphone = Microphone() if options.audio else None
         shown = camera(options.camera) if options.video else None
         return [await driver.publish(ROOM, "Ana", camera=shown, microphone=microphone)]
+    if options.role == "hold":
+        # Whoever only plays takes the best layer, and no place in anybody's window.
+        return [await driver.play(ROOM)]
     return [await driver.join(ROOM, options.name, video=1, audio=1, tile=(1280, 720), timed=True)]
 
 
@@ -75,7 +78,7 @@ async def run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", choices=("publish", "watch"))
+    parser.add_argument("role", choices=("publish", "watch", "hold"))
     parser.add_argument("url")
     parser.add_argument("--camera", default="three", choices=CAMERAS)
     parser.add_argument("--name", default="Viewer")

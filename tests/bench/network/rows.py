@@ -49,8 +49,8 @@ class Run:
     sound: list[list[Played]] = field(default_factory=list)
     told: list[dict] = field(default_factory=list)
     own_losses: int = 0
-    estimates: list[tuple[float, dict[str, int | None]]] = field(default_factory=list)
-    """Of each subscriber's way in bit/s, by name, as the server tells them."""
+    observed: list[tuple[float, dict[str, dict]]] = field(default_factory=list)
+    """What the server tells of each participant, by name; see `observe`."""
 
     @cached_property
     def repairing_share(self) -> float:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loadtest.network import Network, Side, wait_for_line
-from tests.bench.network.cases import CASES, Case
+from tests.bench.network.case import Case
+from tests.bench.network.cases import CASES
 from tests.bench.network.rows import Run, read_packets, split_played
 
 READY_S = 60.0
@@ -36,10 +37,13 @@ def serving(network: Network, directory: Path) -> Iterator[str]:
 class Peers:
     """Those of one side; see `peer`."""
 
-    def __init__(self, network: Network, side: Side, kind: str, *options: str) -> None:
+    def __init__(
+        self, network: Network, side: Side, kind: str, *options: str, through: Sequence[str] = ()
+    ) -> None:
+        """`through`: a command that runs theirs."""
         self._process = network.start(
             side,
-            [sys.executable, "-m", f"tests.bench.network.{kind}", *options],
+            [*through, sys.executable, "-m", f"tests.bench.network.{kind}", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=ROOT,
@@ -65,47 +69,76 @@ def run_named(name: str, camera: str, peers: str, keep: Path | None, seed: int) 
 
 
 def run_case(case: Case, seed: int, camera: str, peers: str, keep: Path | None) -> dict[str, float]:
-    peers = case.peers or peers
     with tempfile.TemporaryDirectory(prefix="sfu-bench-") as name:
         directory = Path(name)
-        rows = directory / "rows.csv"
-        with Network(case.first(), seed=seed, csv=rows) as network, serving(network, directory) as url:
-            publishing = ["--camera", camera, *([] if case.has_video else ["--no-video"])]
-            before, behind = ("server", "client") if case.direction == "down" else ("client", "server")
-            Peers(network, before, peers, "publish", url, *publishing)
-            watching = [Peers(network, behind, peers, "watch", url)]
-            observing = Peers(network, "server", "observe", url)
-            zero_s = time.monotonic()
-            network.change(case.spec())
-            for at, begin in sorted(later(case, network, peers, url, watching), key=lambda one: one[0]):
-                time.sleep(max(0.0, zero_s + at - time.monotonic()))
-                begin()
-            time.sleep(max(0.0, zero_s + case.lasts_s - time.monotonic()))
-            told = [one for peer in watching for one in peer.finish()]
-            observed = observing.finish()
-        run = Run(
-            read_packets(rows, zero_s - network.started_at_s, case.direction),
-            told=told,
-            own_losses=network.own_losses,
-            estimates=[(at - zero_s, by_name) for at, by_name in observed],
-        )
-        for one in told:
-            frames, sound = split_played(one.pop("played"), zero_s)
-            run.frames.append(frames)
-            run.sound.append(sound)
+        run = play(case, seed, camera, case.peers or peers, directory)
         if keep is not None:
-            keep.mkdir(parents=True, exist_ok=True)
-            shutil.copy(rows, keep / f"{case.name}-{seed}.csv")
-            shutil.copy(directory / "server.log", keep / f"{case.name}-{seed}.log")
-            (keep / f"{case.name}-{seed}-estimates.json").write_text(json.dumps(run.estimates))
+            keep_run(keep, f"{case.name}-{seed}", directory, run)
     if run.own_losses:
         print(f"the emulator lost {run.own_losses} packets of its own: this run counts for nothing")
     figures = case.measure(case, run, camera)
-    concealed = concealed_percent(told[0].get("sound", ()))
+    concealed = concealed_percent(run.told[0].get("sound", ()))
     if concealed is not None:
         for name in [name for name in figures if name.startswith("audio")]:
             figures[name] = 100 - concealed if "playable %" in name and "un" not in name else concealed
     return figures
+
+
+def play(case: Case, seed: int, camera: str, peers: str, directory: Path) -> Run:
+    rows = directory / "rows.csv"
+    with Network(case.first(), seed=seed, csv=rows) as network, serving(network, directory) as url:
+        if case.further_ms:
+            # Those with a way of their own behind the link are reached through its end.
+            forwards = network.start("client", ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])
+            forwards.wait()
+        publishing = ["--camera", camera, *([] if case.has_video else ["--no-video"])]
+        if peers == "browser":
+            publishing += ["--cores", str(case.cores)]
+        before, behind = ("server", "client") if case.direction == "down" else ("client", "server")
+        Peers(network, before, peers, "publish", url, *publishing)
+        if case.is_held:
+            Peers(network, "server", "peer", "hold", url)
+        watching = [watcher(case, network, behind, peers, url, 0)]
+        observing = Peers(network, "server", "observe", url)
+        zero_s = time.monotonic()
+        network.change(case.spec())
+        for at, begin in sorted(later(case, network, peers, url, watching), key=lambda one: one[0]):
+            time.sleep(max(0.0, zero_s + at - time.monotonic()))
+            begin()
+        time.sleep(max(0.0, zero_s + case.lasts_s - time.monotonic()))
+        told = [one for peer in watching for one in peer.finish()]
+        observed = observing.finish()
+    run = Run(
+        read_packets(rows, zero_s - network.started_at_s, case.direction),
+        told=told,
+        own_losses=network.own_losses,
+        observed=[(at - zero_s, by_name) for at, by_name in observed],
+    )
+    for one in told:
+        frames, sound = split_played(one.pop("played"), zero_s)
+        run.frames.append(frames)
+        run.sound.append(sound)
+        one["views"] = [(at - zero_s, height) for at, height in one.get("views", ())]
+    return run
+
+
+def keep_run(keep: Path, name: str, directory: Path, run: Run) -> None:
+    keep.mkdir(parents=True, exist_ok=True)
+    shutil.copy(directory / "rows.csv", keep / f"{name}.csv")
+    shutil.copy(directory / "server.log", keep / f"{name}.log")
+    (keep / f"{name}-observed.json").write_text(json.dumps(run.observed))
+    (keep / f"{name}-told.json").write_text(json.dumps(run.told))
+    frames = [[frame.at_s, frame.sent_s, frame.layer] for frame in run.frames[0]]
+    (keep / f"{name}-frames.json").write_text(json.dumps(frames))
+
+
+def watcher(case: Case, network: Network, side: Side, peers: str, url: str, place: int) -> Peers:
+    options = ["--name", f"Viewer {place}"]
+    if case.turns_s is not None:
+        options += ["--turns", str(case.turns_s)]
+    further_ms = case.further_ms[place] if case.further_ms else 0
+    way = [sys.executable, "-m", "loadtest.cli", "--network", f"delay={further_ms:g}", "--"]
+    return Peers(network, side, peers, "watch", url, *options, through=way if further_ms else ())
 
 
 def later(
@@ -113,10 +146,9 @@ def later(
 ) -> Iterator[tuple[float, Callable[[], object]]]:
     """Who comes while the case runs, and when."""
     for place, at in enumerate(case.starts_s[1:], start=1):
-        name = f"Viewer {place}"
         yield (
             at,
-            lambda name=name: watching.append(Peers(network, "client", peers, "watch", url, "--name", name)),
+            lambda place=place: watching.append(watcher(case, network, "client", peers, url, place)),
         )
     if case.tcp_s is not None:
         since, until = case.tcp_s

@@ -6,7 +6,8 @@ import pytest
 
 from tests.bench.network import figures as f
 from tests.bench.network.cameras import AUDIO_BPS, PLAIN, THREE, best_bps
-from tests.bench.network.cases import CASES, Goal
+from tests.bench.network.case import Goal
+from tests.bench.network.cases import CASES
 from tests.bench.network.rows import OPUS, VP8, VP8_RTX, Packet, Played, Run, played_out
 
 
@@ -111,10 +112,27 @@ def test_fairness_is_jains() -> None:
     assert f.fairness([1, 0, 0]) == pytest.approx(1 / 3)
 
 
+def test_a_switch_lasts_from_the_larger_tile_to_the_better_picture() -> None:
+    shown = [*frames(1.0, 2.0, 3.1, 3.3, layer=1), *frames(3.4, 5.0, layer=2), *frames(8.0, layer=1)]
+    views = [(0.5, 720), (2.5, 240), (3.0, 720), (7.0, 240), (9.0, 720)]
+    assert f.switched_after(views, shown) == [pytest.approx(0.4), f.NEVER]
+    assert f.percentile([0.1, 0.2, 0.3], 0.5) == 0.2 and f.percentile([], 0.5) == f.NEVER
+
+
+def test_a_picture_that_is_off_has_a_reason() -> None:
+    def look(reason: str | None) -> dict:
+        return {"Viewer 0": {"estimate_bps": 1, "off": reason is not None, "reason": reason}}
+
+    observed = [(1.0, look(None)), (2.0, look("your_downlink")), (3.0, look("server_is_busy")), (4.0, {})]
+    assert f.time_off(Run([], observed=observed), 0, 9) == (pytest.approx(2 / 3), 0.5)
+    assert f.time_off(Run([], observed=observed[:1]), 0, 9) == (0.0, 0.0)
+
+
 def test_cases_say_what_the_link_is_told() -> None:
     case = CASES["rfc8867_5_1"]
     assert case.spec().startswith("delay=50,queue=300,down:rate=1000; at=40,down:rate=2500")
     assert case.spans()[1] == (40, 60, 2_500_000)
-    assert CASES["after_loss"].spans()[1] == (10, 70, 5_000_000)
+    assert CASES["after_loss"].spans()[1] == (6, 66, 5_000_000)
+    assert CASES["rfc8867_5_5"].first() == "delay=10,queue=300,down:rate=4000"
     assert CASES["uplink"].spans()[1][2] == 1_000_000
     assert not Goal(most=1).is_met(f.NEVER) and Goal(least=0.9).is_met(0.9)
