@@ -53,6 +53,21 @@ fn one_keyframe_serves_every_waiting_slot() {
 }
 
 #[test]
+fn the_keyframe_that_begins_a_layer_needs_no_request() {
+    let mut world = World::new();
+    let mut publisher = world.peer();
+    let mut camera = world.camera(1, &publisher, 1111);
+    let mut viewer = world.peer();
+    world.video_slot(1, &viewer);
+    world.show(1, 1);
+    let frame = camera.frame(true, &[300]);
+    world.send(&publisher, &frame);
+    assert_eq!(world.receive_rtp(&mut viewer).len(), 1);
+    world.advance_ms(1000);
+    assert_eq!(plis(&world.receive(&mut publisher)), 0);
+}
+
+#[test]
 fn a_hundred_askers_cost_the_publisher_one_request_a_second() {
     let mut world = World::new();
     let mut publisher = world.peer();

@@ -213,9 +213,9 @@ impl Egress {
         slot.begun = None;
         slot.layers.begin_anew();
         let sender = slot.sender;
-        let is_wanted = slot.wanted.take_if(|key| *key == packet.layer).is_some();
-        if is_wanted {
-            feed.waiting = feed.waiting.saturating_sub(1);
+        if slot.wanted.take_if(|key| *key == packet.layer).is_some() {
+            // Said even now: where the keyframe began the layer, it came before the wish for it.
+            self.stop_waiting(packet.layer);
         }
         self.set_current(index, Some(packet.layer));
         self.set_stopgap(index, None);
