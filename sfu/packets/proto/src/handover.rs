@@ -543,6 +543,12 @@ impl ClockPoint {
         let ticks = (us - self.sampled_us) as i128 * i128::from(clock_rate) / 1_000_000;
         self.timestamp.wrapping_add(ticks as u32)
     }
+
+    /// The time by our clock of a timestamp that is less than half a turn away.
+    pub(crate) fn time_of(&self, timestamp: u32, clock_rate: u32) -> i64 {
+        let ticks = timestamp.wrapping_sub(self.timestamp) as i32;
+        self.sampled_us + i64::from(ticks) * 1_000_000 / i64::from(clock_rate.max(1))
+    }
 }
 
 /// The earlier of two deadlines, where there are any.

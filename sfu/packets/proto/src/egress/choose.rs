@@ -206,8 +206,8 @@ impl Egress {
         };
         let (kind, clock_rate) = (feed.description.kind, feed.description.clock_rate);
         let source = feed.description.source;
-        let now_us = self.clock.us(now);
-        slot.rewrite.switch(packet, codec, kind, clock_rate, now_us);
+        let at_us = feed.captured_us(packet.timestamp, self.clock.us(now));
+        slot.rewrite.switch(packet, codec, kind, clock_rate, at_us);
         slot.counters.switches += 1;
         slot.is_report_due = true;
         slot.begun = None;

@@ -5,8 +5,12 @@ use std::time::Instant;
 
 use super::cache::Cache;
 use super::members::Members;
+use crate::command::MediaKind;
 use crate::handover::{Burst, ClockPoint, Group, LayerDescription, LayerKey, LayerRate};
 use crate::ids::TransportId;
+
+/// From the camera to us: who claims more has a clock that errs.
+const LONGEST_ON_THE_WAY_US: i64 = 500_000;
 
 pub(crate) struct Feed {
     pub(crate) description: LayerDescription,
@@ -80,6 +84,18 @@ impl Feed {
     pub(crate) fn timestamp_at(&self, us: i64) -> Option<u32> {
         let point = self.clock.or(self.arrival)?;
         Some(point.timestamp_at(us, self.description.clock_rate))
+    }
+
+    /// When a frame that is here now was captured; now, where its sender has not said.
+    pub(crate) fn captured_us(&self, timestamp: u32, now_us: i64) -> i64 {
+        let clock = self
+            .clock
+            .filter(|_| self.description.kind == MediaKind::Video);
+        let Some(clock) = clock else {
+            return now_us;
+        };
+        let captured = clock.time_of(timestamp, self.description.clock_rate);
+        captured.clamp(now_us - LONGEST_ON_THE_WAY_US, now_us)
     }
 
     /// True: it is the first.

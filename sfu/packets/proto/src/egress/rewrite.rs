@@ -20,6 +20,8 @@ const PICTURE_ID_MASK: u16 = 0x7fff;
 const AUDIO_GRID_US: i64 = 20_000;
 /// Two frames must never share a timestamp.
 const VIDEO_STEP_US: i64 = 1_000;
+/// Differences of 32-bit timestamps say nothing after half a turn, 6.6 hours at 90 kHz.
+const COMPARABLE_US: i64 = 3_600_000_000;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Segment {
@@ -58,6 +60,8 @@ pub(crate) struct Rewrite {
     timestamp: u32,
     /// When the frame of `timestamp` was first sent.
     timestamp_us: i64,
+    /// A timestamp, and when what carries it was captured: pictures of all layers keep to it.
+    origin: Option<(u32, i64)>,
     picture_id: u16,
     tl0_picture_index: u8,
     frame_number: u16,
@@ -72,22 +76,27 @@ impl Rewrite {
             highest: (random & 0x7fff) as i64,
             timestamp: (random >> 16) as u32,
             timestamp_us: 0,
+            origin: None,
             picture_id: (random >> 48) as u16 & PICTURE_ID_MASK,
             tl0_picture_index: (random >> 40) as u8,
             frame_number: (random >> 32) as u16,
         }
     }
 
-    /// The stream goes on with this packet, the first that the new layer shows here.
+    /// The stream goes on with this packet, the first that the new layer shows here. `at_us`: when
+    /// a picture was captured, as far as that is known; when a voice is sent.
     pub(crate) fn switch(
         &mut self,
         packet: &Packet,
         codec: usize,
         kind: MediaKind,
         clock_rate: u32,
-        now_us: i64,
+        at_us: i64,
     ) {
-        let timestamp = self.continued_timestamp(kind, clock_rate, now_us);
+        let timestamp = match kind {
+            MediaKind::Audio => self.next_on_grid(clock_rate, at_us),
+            MediaKind::Video => self.captured_timestamp(clock_rate, at_us),
+        };
         let picture_id = self.picture_id.wrapping_add(1) & PICTURE_ID_MASK;
         let tl0 = self.tl0_picture_index.wrapping_add(1);
         let frame_number = self.frame_number.wrapping_add(1);
@@ -108,20 +117,29 @@ impl Rewrite {
             self.segments.pop_front();
         }
         self.timestamp = timestamp;
-        self.timestamp_us = now_us;
+        self.timestamp_us = at_us;
     }
 
-    fn continued_timestamp(&self, kind: MediaKind, clock_rate: u32, now_us: i64) -> u32 {
+    fn next_on_grid(&self, clock_rate: u32, now_us: i64) -> u32 {
         let elapsed = now_us - self.timestamp_us;
-        let elapsed = match kind {
-            MediaKind::Audio => {
-                let steps = (elapsed + AUDIO_GRID_US / 2) / AUDIO_GRID_US;
-                steps.max(1) * AUDIO_GRID_US
-            }
-            MediaKind::Video => elapsed.max(VIDEO_STEP_US),
-        };
-        let ticks = i128::from(elapsed) * i128::from(clock_rate) / 1_000_000;
-        self.timestamp.wrapping_add(ticks as u32)
+        let steps = (elapsed + AUDIO_GRID_US / 2) / AUDIO_GRID_US;
+        self.timestamp
+            .wrapping_add(ticks(steps.max(1) * AUDIO_GRID_US, clock_rate))
+    }
+
+    /// By one clock for all that is ever shown here. If each switch went on from the frame before
+    /// it by the time since then, a keyframe that took its encoder longer than other frames would
+    /// put all that follow it, and all after the next switch, so much later: receivers would wait.
+    fn captured_timestamp(&mut self, clock_rate: u32, captured_us: i64) -> u32 {
+        let step = ticks(VIDEO_STEP_US, clock_rate);
+        let next = self.timestamp.wrapping_add(step);
+        let (origin, origin_us) = *self.origin.get_or_insert((next, captured_us));
+        let captured = origin.wrapping_add(ticks(captured_us - origin_us, clock_rate));
+        let is_behind = (captured.wrapping_sub(next) as i32) < 0;
+        match is_behind && captured_us - self.timestamp_us < COMPARABLE_US {
+            true => next,
+            false => captured,
+        }
     }
 
     /// Numbers a packet of the current layer; `None`: it is from before the switch.
@@ -211,6 +229,10 @@ impl Rewrite {
             self.segments.push_back(current);
         }
     }
+}
+
+fn ticks(us: i64, clock_rate: u32) -> u32 {
+    (i128::from(us) * i128::from(clock_rate) / 1_000_000) as u32
 }
 
 impl Segment {
@@ -309,6 +331,60 @@ mod tests {
             None,
             "from before the switch"
         );
+    }
+
+    #[test]
+    fn late_keyframes_do_not_put_off_what_follows() {
+        let mut rewrite = Rewrite::new(7);
+        let mut ahead = Vec::new();
+        for turn in 0..20_i64 {
+            let began = turn * 2_000_000;
+            // Asked for at once, encoded 80 ms after its capture; the others arrive after 10 ms.
+            let key = packet(turn as u64, 0, 5_000);
+            rewrite.switch(&key, 0, MediaKind::Video, 90_000, began);
+            rewrite.route(&key, began + 80_000).expect("current");
+            let last = packet(turn as u64, 1, 5_000 + 90_000);
+            let sent = began + 1_010_000;
+            let numbers = rewrite.route(&last, sent).expect("current");
+            ahead.push(numbers.timestamp.wrapping_sub(ticks(sent, 90_000)));
+        }
+        assert!(ahead.windows(2).all(|pair| pair[0] == pair[1]), "{ahead:?}");
+    }
+
+    #[test]
+    fn frames_go_on_in_order_whatever_the_clocks_say() {
+        let mut rewrite = Rewrite::new(7);
+        let first = packet(1, 0, 0);
+        rewrite.switch(&first, 0, MediaKind::Video, 90_000, 1_000_000);
+        let one = rewrite.route(&first, 1_000_000).expect("current");
+        let ahead = packet(1, 1, 450_000); // 5 s, where one has passed
+        let before = rewrite.route(&ahead, 2_000_000).expect("current");
+        for (turn, at_us) in [(2, 2_000_000), (3, 500_000)] {
+            let next = packet(turn, 0, 77);
+            rewrite.switch(&next, 0, MediaKind::Video, 90_000, at_us);
+            let numbers = rewrite.route(&next, at_us).expect("current");
+            let step = numbers.timestamp.wrapping_sub(before.timestamp);
+            assert_eq!(step, 90 * (turn as u32 - 1));
+        }
+        // The clock has caught up: nothing is left of it.
+        let late = packet(4, 0, 9);
+        rewrite.switch(&late, 0, MediaKind::Video, 90_000, 9_000_000);
+        let numbers = rewrite.route(&late, 9_000_000).expect("current");
+        let passed = numbers.timestamp.wrapping_sub(one.timestamp);
+        assert_eq!(passed, ticks(8_000_000, 90_000));
+    }
+
+    #[test]
+    fn a_slot_that_rested_for_hours_goes_on_by_the_time_that_passed() {
+        let mut rewrite = Rewrite::new(7);
+        let first = packet(1, 0, 0);
+        rewrite.switch(&first, 0, MediaKind::Video, 90_000, 0);
+        let one = rewrite.route(&first, 0).expect("current").timestamp;
+        let hours = 7 * COMPARABLE_US;
+        let second = packet(2, 0, 0);
+        rewrite.switch(&second, 0, MediaKind::Video, 90_000, hours);
+        let two = rewrite.route(&second, hours).expect("current").timestamp;
+        assert_eq!(two.wrapping_sub(one), ticks(hours, 90_000));
     }
 
     #[test]
