@@ -21,6 +21,7 @@ from sfu.media.specs import (
     SourceSpec,
     TransportListener,
 )
+from sfu.media.tally import Kind
 
 
 @dataclass(slots=True)
@@ -35,6 +36,8 @@ class TransportEntry:
     slots: set[int] = field(default_factory=set)
     reserved: dict[str, Slot] = field(default_factory=dict)
     """By mid: numbers of slots that were announced and come later."""
+    is_probe: bool = False
+    """The server's own, to see whether packets flow: nobody's, so not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,19 @@ class Inventory:
         for slot in transport.reserved.values():
             self._ssrcs.difference_update(_ssrcs(slot))
         transport.reserved.clear()
+
+    def kind_of(self, source: int) -> Kind | None:
+        """None: it is gone."""
+        entry = self.sources.get(source)
+        if entry is None:
+            return None
+        if entry.spec.kind == "audio":
+            return "audio"
+        return "screen" if entry.spec.is_screen else "camera"
+
+    def peers(self) -> int:
+        """How many transports people have."""
+        return sum(not transport.is_probe for transport in self.transports.values())
 
     def sources_of(self, transport: TransportEntry) -> Iterable[SourceEntry]:
         return (self.sources[source] for source in sorted(transport.sources))

@@ -44,6 +44,7 @@ from sfu.media.specs import (
     Transport,
     TransportListener,
 )
+from sfu.media.survey import Survey
 from sfu.media.transports import Transports
 from sfu.sdp.model import Candidate
 
@@ -69,7 +70,8 @@ class MediaPlane:
         self._inventory = Inventory()
         self._codecs = CodecLists()
         self._handshakes = Handshakes(clock, self, at_once=limits.dtls_handshakes)
-        self._snapshots = stats.SnapshotCache(clock, packets.snapshot)
+        self._survey = Survey(self._inventory, clock)
+        self._snapshots = stats.SnapshotCache(clock, packets.snapshot, self._survey.take)
         self._showing = Showing(self._inventory, packets, self._snapshots.get, _later)
         self._transports = Transports(
             packets,
@@ -82,20 +84,24 @@ class MediaPlane:
         self._probe = Probe(self, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
+        self._surveying: asyncio.Task[None] | None = None
         self._failed_workers: set[int] = set()
 
     def attach(self) -> None:
         """Begin to listen to the packet path."""
         self._driver.attach()
         self._refreshing = asyncio.create_task(self._showing.refresh(), name="media: refresh layers")
+        self._surveying = asyncio.create_task(self._snapshots.keep_fresh(), name="media: survey")
 
     async def close(self) -> None:
         """Say goodbye to every peer (DTLS close_notify, RTCP BYE), then stop."""
         if self._refreshing is None:
             return
-        self._refreshing.cancel()
-        await asyncio.gather(self._refreshing, return_exceptions=True)
-        self._refreshing = None
+        tasks = [task for task in (self._refreshing, self._surveying) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._refreshing = self._surveying = None
         for transport in list(self._inventory.transports):
             self.close_transport(transport)
         self._driver.detach()
@@ -109,13 +115,13 @@ class MediaPlane:
     ) -> Transport:
         if len(self._inventory.transports) >= self._limits.transports:
             raise ServerFull("this server has no room for another connection")
-        return self.open_beyond_limit(remote, extensions=extensions, listener=listener)
+        return self._transports.open(remote, extensions=extensions, listener=listener)
 
-    def open_beyond_limit(
+    def open_for_probe(
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
     ) -> Transport:
-        """For the probe: a full server is not an unhealthy one."""
-        return self._transports.open(remote, extensions=extensions, listener=listener)
+        """Beyond the limit, since a full server is not an unhealthy one; and left out of what is counted."""
+        return self._transports.open(remote, extensions=extensions, listener=listener, is_probe=True)
 
     def restart_ice(self, transport: int, remote: RemoteTransport) -> LocalTransport:
         return self._transports.restart_ice(transport, remote)
@@ -281,13 +287,18 @@ class MediaPlane:
         return self._handshakes
 
     @property
-    def failed_workers(self) -> int:
-        return len(self._failed_workers)
+    def survey(self) -> Survey:
+        """For the collector of metrics."""
+        return self._survey
 
     @property
-    def latest_snapshot(self) -> _packets.Snapshot | None:
-        latest = self._snapshots.latest
-        return None if latest is None else latest.whole
+    def snapshots(self) -> stats.SnapshotCache:
+        """For the collector of metrics."""
+        return self._snapshots
+
+    @property
+    def failed_workers(self) -> int:
+        return len(self._failed_workers)
 
     # -- events (sfu.media.dispatch.PlaneEvents) ----------------------------------------------------
 

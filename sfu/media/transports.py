@@ -56,7 +56,12 @@ class Transports:
         self._max_video_bps = max_video_bps
 
     def open(
-        self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
+        self,
+        remote: RemoteTransport,
+        *,
+        extensions: Extensions,
+        listener: TransportListener,
+        is_probe: bool = False,
     ) -> Transport:
         certificate = self._certificates.current()
         is_client = remote.setup == "passive"
@@ -69,6 +74,7 @@ class Transports:
             certificate,
             "client" if is_client else "server",
             listener,
+            is_probe=is_probe,
         )
         self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
         self._inventory.transports[entry.id] = entry

@@ -62,7 +62,7 @@ class ProbedPlane(Protocol):
     @property
     def local_addresses(self) -> list[tuple[str, int]]: ...
 
-    def open_beyond_limit(
+    def open_for_probe(
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
     ) -> Transport: ...
 
@@ -109,7 +109,7 @@ class Probe:
         certificate = self._certificates.current()
         peer = await ProbePeer.open(_reachable(self._plane.local_addresses[0]), certificate, self._clock)
         try:
-            transport = self._plane.open_beyond_limit(peer.remote, extensions=(), listener=_Listener())
+            transport = self._plane.open_for_probe(peer.remote, extensions=(), listener=_Listener())
             try:
                 return await self._through(peer, transport, stages)
             finally:

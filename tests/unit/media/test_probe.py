@@ -34,7 +34,7 @@ async def test_it_leaves_nothing_behind(plane: MediaPlane, packets: FakePackets,
 class Refusing:
     local_addresses = (("127.0.0.1", 9),)
 
-    def open_beyond_limit(self, *_: object, **__: object):
+    def open_for_probe(self, *_: object, **__: object):
         raise ServerFull("refused")
 
 

@@ -1,0 +1,205 @@
+"""How good the streams are: each is looked at every few seconds and counted into histograms that only grow.
+
+One observation is one stream in one interval, so a quantile over time says how the streams fared, whoever has
+come and gone. From the same look come the figures of each peer that the API tells. Knows no room.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sfu._packets import LayerSnapshot, SlotSnapshot, TransportSnapshot
+from sfu.media.mos import mos, mouth_to_ear_s
+from sfu.media.tally import KINDS, Kind, Stream
+from sfu.metrics import Buckets
+
+Direction = Literal["up", "down"]
+DIRECTIONS: Sequence[Direction] = ("up", "down")
+
+# How often; long enough that a percent of a voice's packets is more than one.
+SAMPLE_S = 5.0
+
+# From one LAN to the worst line on which people still talk.
+_RTT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
+_WAY_BOUNDS_S = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
+_JITTER_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
+# The lowest is "none": a share is never negative.
+_LOSS_BOUNDS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
+# From a voice at rest to a page of tiles.
+_RATE_BOUNDS = (2e3, 5e3, 10e3, 25e3, 50e3, 100e3, 250e3, 500e3, 1e6, 2.5e6)
+_FRAME_BOUNDS = (1.0, 5.0, 10.0, 14.0, 19.0, 24.0, 29.0, 45.0)
+_HEIGHT_BOUNDS = (90, 180, 360, 540, 720, 1080)
+# G.107 annex B: below 3.1 nearly all, below 3.6 many, below 4.0 some are dissatisfied; above 4.3 none.
+_MOS_BOUNDS = (1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.2, 4.3, 4.4)
+
+By = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Histogram:
+    """One metric: help, names of labels, and the buckets of every combination of their values."""
+
+    help: str
+    labels: tuple[str, ...]
+    rows: dict[By, Buckets]
+
+    @classmethod
+    def of(cls, help_text: str, bounds: Sequence[float], **values: Sequence[str]) -> "Histogram":
+        rows: list[By] = [()]
+        for choices in values.values():
+            rows = [(*row, choice) for row in rows for choice in choices]
+        return cls(help_text, tuple(values), {row: Buckets(bounds) for row in rows})
+
+    def observe(self, value: float, *labels: str) -> None:
+        self.rows[labels].observe(value)
+
+
+@dataclass(slots=True)
+class _Voices:
+    """What one peer says or hears, all its audio together."""
+
+    jitter_s: float = 0.0
+    expected: float = 0.0
+    unrepaired: float = 0.0
+
+    def add(self, jitter_s: float, expected: float, unrepaired: float) -> None:
+        self.jitter_s = max(self.jitter_s, jitter_s)
+        self.expected += expected
+        self.unrepaired += unrepaired
+
+
+@dataclass(slots=True)
+class _Look:
+    """What is gathered while one look goes on."""
+
+    voices: Mapping[Direction, dict[int, _Voices]] = field(default_factory=lambda: {"up": {}, "down": {}})
+    mos: dict[int, dict[Direction, float]] = field(default_factory=dict)
+
+
+class Quality:
+    def __init__(self) -> None:
+        both: dict[str, Any] = {"direction": DIRECTIONS, "kind": KINDS}
+        pictures: dict[str, Any] = {"direction": DIRECTIONS, "kind": KINDS[1:]}
+        self.histograms = {
+            "sfu_jitter_seconds": Histogram.of(
+                "Interarrival jitter (RFC 3550) of each stream, every 5 s: up as it comes to the server, down as "
+                "receivers report it.",
+                _JITTER_BOUNDS_S, **both,
+            ),
+            "sfu_loss_ratio": Histogram.of(
+                "Share of each stream's packets lost in 5 s on that way alone, before repair; down by "
+                "receivers' reports.",
+                _LOSS_BOUNDS, **both,
+            ),
+            "sfu_unrepaired_loss_ratio": Histogram.of(
+                "Share of each stream's packets lost in 5 s on that way alone that nothing brought back; down "
+                "an estimate.",
+                _LOSS_BOUNDS, **both,
+            ),
+            "sfu_stream_bytes_per_second": Histogram.of(
+                "Payload of each stream, every 5 s.", _RATE_BOUNDS, **both
+            ),
+            "sfu_frames_per_second": Histogram.of(
+                "Frame rate of each stream of pictures, every 5 s.", _FRAME_BOUNDS, **pictures
+            ),
+            "sfu_frame_height_pixels": Histogram.of(
+                "Height of the pictures of each stream, every 5 s, where the codec tells.",
+                _HEIGHT_BOUNDS, **pictures,
+            ),
+            "sfu_mos": Histogram.of(
+                "Mean opinion score of what each peer says (up) or hears (down), every 5 s, by the E-model: 1 "
+                "bad, 4.4 best.",
+                _MOS_BOUNDS, direction=DIRECTIONS,
+            ),
+            "sfu_round_trip_time_seconds": Histogram.of(
+                "Round trip between the server and each peer, every 5 s, by RTCP.", _RTT_BOUNDS_S
+            ),
+            "sfu_delay_seconds": Histogram.of(
+                "One way between each peer and the server, every 5 s: measured where they share a clock, else "
+                "an estimate.",
+                _WAY_BOUNDS_S, direction=DIRECTIONS,
+            ),
+            "sfu_estimated_bytes_per_second": Histogram.of(
+                "What the way to each subscriber carries, every 5 s, where it is estimated.", _RATE_BOUNDS
+            ),
+        }  # fmt: skip
+        self._look = _Look()
+        self._mos: Mapping[int, Mapping[Direction, float]] = {}
+
+    def mos(self, transport: int) -> Mapping[Direction, float]:
+        """By direction, where the peer says or hears something."""
+        return self._mos.get(transport, {})
+
+    def begin(self) -> None:
+        self._look = _Look()
+
+    def end(self) -> None:
+        self._mos = self._look.mos
+
+    def layer(self, layer: LayerSnapshot, stream: Stream, transport: int, since: "Since") -> None:
+        """A layer that comes in."""
+        self._rate("up", stream, layer.bitrate_bps, layer.frames_per_second)
+        self._stream("up", stream, transport, layer.jitter_s, since)
+        if stream.kind != "audio" and layer.height:
+            self._observe("sfu_frame_height_pixels", layer.height, "up", stream.kind)
+
+    def slot(
+        self, slot: SlotSnapshot, stream: Stream, transport: int, height: int, since: "Since"
+    ) -> None:
+        """A slot that shows something, of that height."""
+        self._rate("down", stream, slot.bitrate_bps, stream.frames_per_s)
+        # Nothing is known before the receiver's first report.
+        self._stream("down", stream, transport, slot.jitter_s if since.expected else None, since)
+        if stream.kind != "audio" and height:
+            self._observe("sfu_frame_height_pixels", height, "down", stream.kind)
+
+    def transport(self, transport: TransportSnapshot) -> None:
+        """A peer, after its streams."""
+        if transport.round_trip_time_s is not None:
+            self._observe("sfu_round_trip_time_seconds", transport.round_trip_time_s)
+        if transport.available_bps is not None:
+            self._observe("sfu_estimated_bytes_per_second", transport.available_bps / 8)
+        self._way("up", transport.transport, transport.delay_up_s, transport.round_trip_time_s)
+        self._way("down", transport.transport, transport.delay_down_s, transport.round_trip_time_s)
+
+    def _stream(
+        self, way: Direction, stream: Stream, transport: int, jitter_s: float | None, since: "Since"
+    ) -> None:
+        kind = stream.kind
+        if jitter_s is not None:
+            self._observe("sfu_jitter_seconds", jitter_s, way, kind)
+        if stream.loss is not None and stream.unrepaired is not None:
+            self._observe("sfu_loss_ratio", stream.loss, way, kind)
+            self._observe("sfu_unrepaired_loss_ratio", stream.unrepaired, way, kind)
+        if kind == "audio":
+            voices = self._look.voices[way].setdefault(transport, _Voices())
+            voices.add(jitter_s or 0.0, since.expected, since.unrepaired)
+
+    def _rate(self, way: Direction, stream: Stream, bitrate_bps: float, frames_per_s: float | None) -> None:
+        self._observe("sfu_stream_bytes_per_second", bitrate_bps / 8, way, stream.kind)
+        if stream.kind != "audio" and frames_per_s is not None:
+            self._observe("sfu_frames_per_second", frames_per_s, way, stream.kind)
+
+    def _way(self, way: Direction, transport: int, delay_s: float | None, trip_s: float | None) -> None:
+        if delay_s is not None:
+            self._observe("sfu_delay_seconds", delay_s, way)
+        elif trip_s is not None:
+            delay_s = trip_s / 2
+        voices = self._look.voices[way].get(transport)
+        if voices is None or not voices.expected or delay_s is None:
+            return
+        loss = min(1.0, voices.unrepaired / voices.expected)
+        score = mos(mouth_to_ear_s(delay_s, voices.jitter_s), loss)
+        self._look.mos.setdefault(transport, {})[way] = score
+        self._observe("sfu_mos", score, way)
+
+    def _observe(self, name: str, value: float, *labels: str) -> None:
+        self.histograms[name].observe(value, *labels)
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What a stream counted since it was sampled last."""
+
+    expected: float
+    unrepaired: float
