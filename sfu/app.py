@@ -20,9 +20,11 @@ from sfu.chat.chat import Chat
 from sfu.clock import Clock, SystemClock
 from sfu.config import Config
 from sfu.join import Joiner
+from sfu.limits import Limits
 from sfu.log import get_logger
 from sfu.media.collector import MediaCollector
 from sfu.media.plane import MediaPlane
+from sfu.media.socket_drops import SocketDrops
 from sfu.metrics import Metrics
 from sfu.rooms.events import ParticipantJoined, RoomEvent, ViewerJoined
 from sfu.rooms.room import Room
@@ -107,8 +109,9 @@ class Core:
         stack.push_async_callback(media.close)
         is_open = config.auth.mode == "open"
         rooms = Rooms(media, config.limits, clock=clock, new_id=ids.public_id, is_open=is_open)
-        metrics = _metrics(media, rooms)
+        metrics = _metrics(media, rooms, config.limits)
         await stack.enter_async_context(_running(metrics.watch_event_loop()))
+        await stack.enter_async_context(_running(media.watch.run()))
         return cls(
             config=config,
             clock=clock,
@@ -131,10 +134,9 @@ def _doors(core: Core, sessions: Sessions, chat: Chat) -> list[Door]:
         Pages(),
         Api(rooms=rooms, media=core.media, authenticator=authenticator),
         Health(
-            probe=core.media.probe,
+            probe=core.media.watch.verdict,
             metrics=core.metrics.render,
             draining=lambda: rooms.is_draining,
-            clock=core.clock,
         ),
         SignallingDoor(
             rooms=rooms,
@@ -162,15 +164,20 @@ def _talking(core: Core) -> tuple[Sessions, Chat]:
     return sessions, chat
 
 
-def _metrics(media: MediaPlane, rooms: Rooms) -> Metrics:
+def _metrics(media: MediaPlane, rooms: Rooms, limits: Limits) -> Metrics:
     metrics = Metrics()
-    metrics.add_collector(MediaCollector(media))
+    metrics.add_collector(MediaCollector(media, SocketDrops(media.port)))
     metrics.before_scrape(media.snapshot)
     metrics.add_gauge("sfu_rooms", "Open rooms.", lambda: len(rooms))
     metrics.add_gauge(
         "sfu_participants", "In all rooms.", lambda: sum(len(each.participants) for each in rooms)
     )
     metrics.add_gauge("sfu_viewers", "By WHEP, in all rooms.", lambda: sum(each.viewers for each in rooms))
+    metrics.add_gauge("sfu_rooms_limit", "Rooms that may be open at once.", lambda: limits.rooms)
+    metrics.add_gauge(
+        "sfu_transports_limit", "Media connections that may be open at once.", lambda: limits.transports
+    )
+    metrics.add_gauge("sfu_draining", "1: no more joins; ends with the last call.", lambda: rooms.is_draining)
     rooms.add_observer(JoinCounter(metrics))
     return metrics
 
@@ -186,9 +193,9 @@ class JoinCounter:
             case ParticipantJoined(participant):
                 joined = room.find(participant)
                 is_whip = joined is not None and joined.kind == "whip"
-                self._joins.labels(door="whip" if is_whip else "signalling").inc()
+                self._joins["whip" if is_whip else "signalling"] += 1
             case ViewerJoined():
-                self._joins.labels(door="whep").inc()
+                self._joins["whep"] += 1
 
 
 # -- serving --------------------------------------------------------------------------------------

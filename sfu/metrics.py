@@ -71,7 +71,8 @@ class Buckets:
     def absorb(self, bounds: Sequence[float], counts: Sequence[int], total: float) -> "Buckets":
         """What somebody else counted in finer buckets; the bounds here are among those there."""
         for bound, count in zip((*bounds, float("inf")), counts, strict=True):
-            self._counts[bisect_left(self._bounds, bound)] += count
+            # A hair less: the same bound by another sum of floats is still the same.
+            self._counts[bisect_left(self._bounds, bound * (1 - 1e-9))] += count
         self._sum += total
         return self
 

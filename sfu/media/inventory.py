@@ -4,6 +4,7 @@ Numbers come from here, SSRCs too. Nothing is sent and nobody is told. Knows no 
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -123,6 +124,13 @@ class Inventory:
         if entry.spec.kind == "audio":
             return "audio"
         return "screen" if entry.spec.is_screen else "camera"
+
+    def sources_by_kind(self) -> Counter[Kind | None]:
+        return Counter(
+            self.kind_of(source.id)
+            for source in self.sources.values()
+            if not self.transports[source.transport].is_probe
+        )
 
     def peers(self) -> int:
         """How many transports people have."""

@@ -1,4 +1,6 @@
-"""How good speech sounds, from delay and loss: the E-model (ITU-T G.107), as Cole and Rosenbluth shortened it. Pure.
+"""How good speech sounds, from delay and loss: the E-model (ITU-T G.107) as Cole and Rosenbluth shortened it.
+
+Pure.
 
     R   = 93.2 - Id - Ie,eff
     Id  = 0.024 d + 0.11 (d - 177.3) where d > 177.3        d: mouth to ear, in ms

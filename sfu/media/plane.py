@@ -28,7 +28,7 @@ from sfu.media.dtls import SrtpKeys
 from sfu.media.handshakes import Handshakes
 from sfu.media.inventory import Inventory, SlotEntry, SourceEntry
 from sfu.media.policy import Size
-from sfu.media.probe import Probe, ProbeResult
+from sfu.media.probe import Probe, ProbeResult, Watch
 from sfu.media.showing import Showing
 from sfu.media.specs import (
     Extensions,
@@ -82,6 +82,7 @@ class MediaPlane:
             max_video_bps=config.max_video_kbps * 1000 or None,
         )
         self._probe = Probe(self, clock)
+        self._watch = Watch(self.probe, clock)
         self._driver = Driver(packets, Dispatcher(self._inventory, self).handle, self._handshakes)
         self._refreshing: asyncio.Task[None] | None = None
         self._surveying: asyncio.Task[None] | None = None
@@ -271,10 +272,15 @@ class MediaPlane:
         )
 
     async def probe(self) -> ProbeResult:
-        """A real ICE, DTLS and RTP round trip through the media port, if all workers live."""
-        if self._failed_workers:
+        """A real ICE, DTLS and RTP round trip through the media port, if all workers live and answer."""
+        if self._failed_workers or not await self._snapshots.answers():
             return ProbeResult("workers")
         return await self._probe.run()
+
+    @property
+    def watch(self) -> Watch:
+        """Probes again and again while somebody runs it."""
+        return self._watch
 
     @property
     def inventory(self) -> Inventory:

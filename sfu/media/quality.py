@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sfu._packets import LayerSnapshot, SlotSnapshot, TransportSnapshot
 from sfu.media.mos import mos, mouth_to_ear_s
-from sfu.media.tally import KINDS, Kind, Stream
+from sfu.media.tally import KINDS, Stream
 from sfu.metrics import Buckets
 
 Direction = Literal["up", "down"]
@@ -33,6 +33,14 @@ _HEIGHT_BOUNDS = (90, 180, 360, 540, 720, 1080)
 _MOS_BOUNDS = (1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.2, 4.3, 4.4)
 
 By = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What a stream counted since it was sampled last."""
+
+    expected: float
+    unrepaired: float
 
 
 @dataclass(slots=True)
@@ -82,8 +90,8 @@ class Quality:
         pictures: dict[str, Any] = {"direction": DIRECTIONS, "kind": KINDS[1:]}
         self.histograms = {
             "sfu_jitter_seconds": Histogram.of(
-                "Interarrival jitter (RFC 3550) of each stream, every 5 s: up as it comes to the server, down as "
-                "receivers report it.",
+                "Interarrival jitter (RFC 3550) of each stream, every 5 s: up as it comes to the server, down of the "
+                "way to the receiver alone where its feedback tells, else as it reports it.",
                 _JITTER_BOUNDS_S, **both,
             ),
             "sfu_loss_ratio": Histogram.of(
@@ -136,7 +144,7 @@ class Quality:
     def end(self) -> None:
         self._mos = self._look.mos
 
-    def layer(self, layer: LayerSnapshot, stream: Stream, transport: int, since: "Since") -> None:
+    def layer(self, layer: LayerSnapshot, stream: Stream, transport: int, since: Since) -> None:
         """A layer that comes in."""
         self._rate("up", stream, layer.bitrate_bps, layer.frames_per_second)
         self._stream("up", stream, transport, layer.jitter_s, since)
@@ -144,12 +152,18 @@ class Quality:
             self._observe("sfu_frame_height_pixels", layer.height, "up", stream.kind)
 
     def slot(
-        self, slot: SlotSnapshot, stream: Stream, transport: int, height: int, since: "Since"
+        self,
+        slot: SlotSnapshot,
+        stream: Stream,
+        transport: TransportSnapshot | None,
+        height: int,
+        since: Since,
     ) -> None:
         """A slot that shows something, of that height."""
+        if transport is None:
+            return
         self._rate("down", stream, slot.bitrate_bps, stream.frames_per_s)
-        # Nothing is known before the receiver's first report.
-        self._stream("down", stream, transport, slot.jitter_s if since.expected else None, since)
+        self._stream("down", stream, transport.transport, _jitter_down(slot, transport, since), since)
         if stream.kind != "audio" and height:
             self._observe("sfu_frame_height_pixels", height, "down", stream.kind)
 
@@ -163,7 +177,7 @@ class Quality:
         self._way("down", transport.transport, transport.delay_down_s, transport.round_trip_time_s)
 
     def _stream(
-        self, way: Direction, stream: Stream, transport: int, jitter_s: float | None, since: "Since"
+        self, way: Direction, stream: Stream, transport: int, jitter_s: float | None, since: Since
     ) -> None:
         kind = stream.kind
         if jitter_s is not None:
@@ -197,9 +211,9 @@ class Quality:
         self.histograms[name].observe(value, *labels)
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
-    """What a stream counted since it was sampled last."""
-
-    expected: float
-    unrepaired: float
+def _jitter_down(slot: SlotSnapshot, transport: TransportSnapshot, since: Since) -> float | None:
+    """Of the way to the peer alone where its feedback tells, else as the receiver reports it, with the
+    publisher's. Nothing is known before its first report."""
+    if transport.jitter_down_s is not None:
+        return transport.jitter_down_s
+    return slot.jitter_s if since.expected else None

@@ -17,10 +17,12 @@ from sfu.media.specs import AdaptReason
 log = get_logger(__name__)
 
 KEEP_S = 1.0
-# A snapshot of a full server takes tens of milliseconds, of which Python has most. Taking it may cost a hundredth
-# of a core; but it never gets older than this.
+# A snapshot of a full server takes tens of milliseconds, of which Python has most. Taking it may cost a
+# hundredth of a core; but it never gets older than this.
 _KEEP_TIMES = 100.0
 _KEEP_LONGEST_S = 5.0
+# Times that the worker, which has a second each time, may fail to answer until it counts as stuck.
+_CHANCES = 3
 # How often it is taken though nobody asks, so that totals and samples miss nothing.
 FRESH_S = 5.0
 
@@ -45,7 +47,7 @@ class Indexed:
 
 
 class SnapshotCache:
-    """One question to the worker at a time; its answer is good for :data:`KEEP_S`, or longer where it was dear.
+    """One question to the worker at a time; its answer is good for :data:`KEEP_S`, longer where it was dear.
 
     `look` sees each answer, in the thread that took it.
     """
@@ -78,6 +80,16 @@ class SnapshotCache:
                 self._latest = await asyncio.to_thread(self._taken)
                 self._taken_at = self._clock.monotonic()
             return self._latest
+
+    async def answers(self) -> bool:
+        """Whether all workers do; one that has much to do gets a second chance."""
+        for _ in range(_CHANCES):
+            try:
+                await self.get()
+            except (TimeoutError, RuntimeError):
+                continue
+            return True
+        return False
 
     def _taken(self) -> Indexed:
         began = time.thread_time()

@@ -1,7 +1,7 @@
-"""Goes through each snapshot once: adds to the totals of all streams, and every few seconds samples their quality.
+"""Goes through each snapshot once: adds to the totals of all streams, every few seconds samples their quality.
 
-Runs in the thread that took the snapshot, since a full server has tens of thousands of streams; metrics and API
-read what it found last. What belongs to the health probe is left out. Knows no room.
+Runs in the thread that took the snapshot, since a full server has tens of thousands of streams; metrics and
+API read what it found last. What belongs to the health probe is left out. Knows no room.
 """
 
 from collections import Counter
@@ -48,6 +48,10 @@ DOWN = {
     "switches": "switches",
 }
 """The same of slots."""
+
+
+# Of which slots are counted one by one; a few streams have more.
+LAYERS = 3
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ class Survey:
             since = _sampled(self.down, stream, elapsed_s)
             if source is not None and not slot.is_off:
                 height = _height(indexed, source, slot.layer)
-                self.quality.slot(slot, stream, entry.transport, height, since)
+                self.quality.slot(slot, stream, indexed.transports.get(entry.transport), height, since)
 
     def _is_probe(self, transport: int) -> bool:
         entry = self._inventory.transports.get(transport)
@@ -149,7 +153,7 @@ def _count(shown: Shown, slot: SlotSnapshot, kind: Kind) -> None:
     if slot.is_off:
         shown.off[kind] += 1
     elif kind != "audio":
-        shown.layers[kind, slot.layer] += 1
+        shown.layers[kind, min(slot.layer, LAYERS - 1)] += 1
     if slot.reason is not None:
         shown.limited[kind, slot.reason] += 1
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from sfu.metrics import Metrics, distribution
+from sfu.metrics import Buckets, Metrics
 
 
 async def samples(metrics: Metrics) -> dict[str, float]:
@@ -46,7 +46,7 @@ async def test_gauges_are_read_at_each_scrape() -> None:
 
 async def test_joins_count_by_door() -> None:
     metrics = Metrics()
-    metrics.joins.labels(door="whip").inc()
+    metrics.joins["whip"] += 1
     assert (await samples(metrics))["sfu_joins_total{door=whip}"] == 1
 
 
@@ -76,21 +76,37 @@ async def test_event_loop_lag_is_measured() -> None:
         await watching
 
 
-def test_a_distribution_counts_what_is_at_or_below_each_bound() -> None:
-    family = distribution("sfu_x_seconds", "X.", (0.1, 0.5), [0.1, 0.2, 0.5, 9.0])
-    found = {sample.labels.get("le", sample.name): sample.value for sample in family.samples}
+def told(buckets: Buckets) -> dict[str, float]:
+    family = HistogramMetricFamily("sfu_x_seconds", "X.")
+    buckets.add_to(family)
+    return {sample.labels.get("le", sample.name): sample.value for sample in family.samples}
+
+
+def test_buckets_count_what_is_at_or_below_each_bound() -> None:
+    buckets = Buckets((0.1, 0.5))
+    for value in (0.1, 0.2, 0.5, 9.0):
+        buckets.observe(value)
+    found = told(buckets)
     assert found["0.1"] == 1
     assert found["0.5"] == 3
-    assert found["+Inf"] == found["sfu_x_seconds_gcount"] == 4
-    assert found["sfu_x_seconds_gsum"] == pytest.approx(9.8)
+    assert found["+Inf"] == found["sfu_x_seconds_count"] == 4
+    assert found["sfu_x_seconds_sum"] == pytest.approx(9.8)
 
 
-async def test_a_distribution_of_nothing_is_valid() -> None:
+def test_finer_buckets_are_absorbed_at_their_borders() -> None:
+    found = told(Buckets((0.1, 0.4)).absorb([0.05, 0.1, 0.2, 0.4], [1, 2, 4, 8, 16], 5.5))
+    assert [found[bound] for bound in ("0.1", "0.4", "+Inf")] == [3, 15, 31]
+    assert found["sfu_x_seconds_sum"] == 5.5
+
+
+async def test_a_histogram_of_nothing_is_valid() -> None:
     metrics = Metrics()
 
     class Empty:
         def collect(self) -> Iterator[Metric]:
-            yield distribution("sfu_x_seconds", "X.", (0.1,), [])
+            family = HistogramMetricFamily("sfu_x_seconds", "X.")
+            Buckets((0.1,)).add_to(family)
+            yield family
 
     metrics.add_collector(Empty())
     assert (await samples(metrics))["sfu_x_seconds_bucket{le=+Inf}"] == 0

@@ -29,8 +29,9 @@ log = get_logger(__name__)
 
 DEADLINE_S = 3.0
 
-Stage = Literal["workers", "open", "ice", "dtls", "rtp"]
-"""`workers`: one of several has died, and a probe would be served by another."""
+Stage = Literal["workers", "open", "ice", "dtls", "rtp", "probe"]
+"""`workers`: one of several has died or is stuck, and a probe would be served by another. `probe`: none has
+ended lately."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class ProbeResult:
 
     @property
     def detail(self) -> str:
+        if self.failed_at == "probe":
+            return "no probe has ended lately: the server is stuck"
         if self.failed_at is not None:
             return f"no answer at stage: {self.failed_at}"
         return ", ".join(f"{stage} {1000 * took:.1f} ms" for stage, took in self.took_s.items())

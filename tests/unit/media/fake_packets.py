@@ -85,6 +85,13 @@ class WorkerFailed:
 
 
 @dataclass
+class FakeHistogram:
+    bounds_s: list[float] = field(default_factory=lambda: [64e-6, 128e-6, 1.048576])
+    counts: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    sum_s: float = 0.0
+
+
+@dataclass
 class FakeSnapshot:
     datagrams_received: int = 0
     bytes_received: int = 0
@@ -95,17 +102,28 @@ class FakeSnapshot:
     worker_cpu_s: float = 0.0
     workers_cpu_s: list[float] = field(default_factory=lambda: [0.0])
     stress: float = 0.0
+    forwarding_delay_audio: FakeHistogram = field(default_factory=FakeHistogram)
+    forwarding_delay_video: FakeHistogram = field(default_factory=FakeHistogram)
+    receive_delay: FakeHistogram = field(default_factory=FakeHistogram)
+    send_queue_age_s: float = 0.0
     transports: list[Any] = field(default_factory=list)
     sources: list[Any] = field(default_factory=list)
     slots: list[Any] = field(default_factory=list)
 
 
 def layer(number: int = 0, **values) -> SimpleNamespace:
-    plain = dict.fromkeys(
-        ("ssrc", "packets", "bytes", "lost", "repaired", "duplicates", "keyframes", "nacks_sent"), 0
+    zeros = (
+        "ssrc packets bytes expected received lost lost_after_repair repaired repaired_red duplicates reordered "
+        "keyframes nacks_sent plis_sent bitrate_bps frames freezes width height"
     )
-    more = dict.fromkeys(("plis_sent", "bitrate_bps", "frames", "width", "height"), 0)
-    return SimpleNamespace(**{"layer": number, "active": True, "jitter_s": 0.0, **plain, **more, **values})
+    more = {
+        "active": True,
+        "jitter_s": 0.0,
+        "frames_per_second": 0.0,
+        "frozen_s": 0.0,
+        "capture_delay_s": None,
+    }
+    return SimpleNamespace(**{"layer": number, **dict.fromkeys(zeros.split(), 0), **more, **values})
 
 
 def source(number: int, *layers, **values) -> SimpleNamespace:
@@ -115,28 +133,23 @@ def source(number: int, *layers, **values) -> SimpleNamespace:
 
 
 def slot(number: int, **values) -> SimpleNamespace:
-    plain = dict.fromkeys(
-        ("layer", "packets", "bytes", "retransmitted", "nacks_received", "plis_received", "switches"), 0
+    zeros = (
+        "layer packets bytes frames keyframes retransmitted repaired nacks_received plis_received switches "
+        "bitrate_bps expected lost lost_up lost_after_repair"
     )
-    more = {
-        "source": None,
-        "wanted": None,
-        "temporal": 255,
-        "is_off": False,
-        "reason": None,
-        "bitrate_bps": 0,
-        "fraction_lost": 0.0,
-        "lost": 0,
-        "jitter_s": 0.0,
-    }
-    return SimpleNamespace(**{"slot": number, **plain, **more, **values})
+    more = {"temporal": 255, "is_off": False, "fraction_lost": 0.0, "jitter_s": 0.0}
+    unknown = dict.fromkeys(("source", "wanted", "reason"))
+    return SimpleNamespace(**{"slot": number, **dict.fromkeys(zeros.split(), 0), **unknown, **more, **values})
 
 
 def transport(number: int, **values) -> SimpleNamespace:
-    plain = dict.fromkeys(("packets_received", "packets_sent", "bytes_received", "bytes_sent"), 0)
-    unknown = dict.fromkeys(("remote", "round_trip_time_s", "remb_bps", "available_bps"))
-    more = {"has_keys": True, **unknown}
-    return SimpleNamespace(**{"transport": number, **plain, **more, **values})
+    zeros = "packets_received packets_sent bytes_received bytes_sent reported_packets reported_lost"
+    unknown = (
+        "remote round_trip_time_s round_trip_last_s delay_up_s delay_down_s delay_error_s jitter_down_s remb_bps "
+        "available_bps"
+    )
+    plain = dict.fromkeys(zeros.split(), 0) | dict.fromkeys(unknown.split())
+    return SimpleNamespace(**{"transport": number, "has_keys": True, **plain, **values})
 
 
 class FakePackets:
