@@ -16,9 +16,9 @@ from prometheus_client.metrics_core import (
 
 from sfu import _packets
 from sfu.media.handshakes import Handshakes
+from sfu.media.histograms import Histogram
 from sfu.media.inventory import Inventory
 from sfu.media.probe import Stage, Watch
-from sfu.media.quality import Histogram
 from sfu.media.specs import AdaptReason
 from sfu.media.stats import SnapshotCache
 from sfu.media.survey import DOWN, LAYERS, UP, Survey

@@ -257,19 +257,33 @@ class MediaPlane:
         counted = indexed.transports.get(transport)
         if entry is None or counted is None:
             return None
+        mos = self._survey.quality.mos(transport)
         return stats.transport_report(
             counted,
+            (mos.get("up"), mos.get("down")),
             [
-                stats.source_report(source.spec.mid, source.spec.kind, indexed.sources[source.id])
+                self._source_report(source, indexed.sources[source.id])
                 for source in self._inventory.sources_of(entry)
                 if source.id in indexed.sources
             ],
             [
-                stats.slot_report(slot.spec.mid, slot.spec.kind, indexed.slots[slot.slot.id])
+                self._slot_report(slot, indexed)
                 for slot in self._inventory.slots_of(entry)
                 if slot.slot.id in indexed.slots
             ],
         )
+
+    def _source_report(self, entry: SourceEntry, counted: _packets.SourceSnapshot) -> stats.SourceReport:
+        def recent(layer: int) -> stats.Recent:
+            return self._survey.recent_of_layer(entry.id, layer)
+
+        return stats.source_report(entry.spec.mid, entry.spec.kind, counted, recent)
+
+    def _slot_report(self, entry: SlotEntry, indexed: stats.Indexed) -> stats.SlotReport:
+        counted = indexed.slots[entry.slot.id]
+        recent = self._survey.recent_of_slot(entry.slot.id)
+        spec = entry.spec
+        return stats.slot_report(spec.mid, spec.kind, counted, indexed.resolution(counted), recent)
 
     async def probe(self) -> ProbeResult:
         """A real ICE, DTLS and RTP round trip through the media port, if all workers live and answer."""

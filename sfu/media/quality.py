@@ -4,35 +4,17 @@ One observation is one stream in one interval, so a quantile over time says how 
 come and gone. From the same look come the figures of each peer that the API tells. Knows no room.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 from sfu._packets import LayerSnapshot, SlotSnapshot, TransportSnapshot
+from sfu.media import histograms
+from sfu.media.histograms import Direction
 from sfu.media.mos import mos, mouth_to_ear_s
-from sfu.media.tally import KINDS, Stream
-from sfu.metrics import Buckets
-
-Direction = Literal["up", "down"]
-DIRECTIONS: Sequence[Direction] = ("up", "down")
+from sfu.media.tally import Stream
 
 # How often; long enough that a percent of a voice's packets is more than one.
 SAMPLE_S = 5.0
-
-# From one LAN to the worst line on which people still talk.
-_RTT_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0)
-_WAY_BOUNDS_S = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
-_JITTER_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5)
-# The lowest is "none": a share is never negative.
-_LOSS_BOUNDS = (0.0, 0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-# From a voice at rest to a page of tiles.
-_RATE_BOUNDS = (2e3, 5e3, 10e3, 25e3, 50e3, 100e3, 250e3, 500e3, 1e6, 2.5e6)
-_FRAME_BOUNDS = (1.0, 5.0, 10.0, 14.0, 19.0, 24.0, 29.0, 45.0)
-_HEIGHT_BOUNDS = (90, 180, 360, 540, 720, 1080)
-# G.107 annex B: below 3.1 nearly all, below 3.6 many, below 4.0 some are dissatisfied; above 4.3 none.
-_MOS_BOUNDS = (1.5, 2.0, 2.6, 3.1, 3.6, 4.0, 4.2, 4.3, 4.4)
-
-By = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +23,6 @@ class Since:
 
     expected: float
     unrepaired: float
-
-
-@dataclass(slots=True)
-class Histogram:
-    """One metric: help, names of labels, and the buckets of every combination of their values."""
-
-    help: str
-    labels: tuple[str, ...]
-    rows: dict[By, Buckets]
-
-    @classmethod
-    def of(cls, help_text: str, bounds: Sequence[float], **values: Sequence[str]) -> "Histogram":
-        rows: list[By] = [()]
-        for choices in values.values():
-            rows = [(*row, choice) for row in rows for choice in choices]
-        return cls(help_text, tuple(values), {row: Buckets(bounds) for row in rows})
-
-    def observe(self, value: float, *labels: str) -> None:
-        self.rows[labels].observe(value)
 
 
 @dataclass(slots=True)
@@ -86,51 +49,7 @@ class _Look:
 
 class Quality:
     def __init__(self) -> None:
-        both: dict[str, Any] = {"direction": DIRECTIONS, "kind": KINDS}
-        pictures: dict[str, Any] = {"direction": DIRECTIONS, "kind": KINDS[1:]}
-        self.histograms = {
-            "sfu_jitter_seconds": Histogram.of(
-                "Interarrival jitter (RFC 3550) of each stream, every 5 s: up as it comes to the server, down of the "
-                "way to the receiver alone where its feedback tells, else as it reports it.",
-                _JITTER_BOUNDS_S, **both,
-            ),
-            "sfu_loss_ratio": Histogram.of(
-                "Share of each stream's packets lost in 5 s on that way alone, before repair; down by "
-                "receivers' reports.",
-                _LOSS_BOUNDS, **both,
-            ),
-            "sfu_unrepaired_loss_ratio": Histogram.of(
-                "Share of each stream's packets lost in 5 s on that way alone that nothing brought back; down "
-                "an estimate.",
-                _LOSS_BOUNDS, **both,
-            ),
-            "sfu_stream_bytes_per_second": Histogram.of(
-                "Payload of each stream, every 5 s.", _RATE_BOUNDS, **both
-            ),
-            "sfu_frames_per_second": Histogram.of(
-                "Frame rate of each stream of pictures, every 5 s.", _FRAME_BOUNDS, **pictures
-            ),
-            "sfu_frame_height_pixels": Histogram.of(
-                "Height of the pictures of each stream, every 5 s, where the codec tells.",
-                _HEIGHT_BOUNDS, **pictures,
-            ),
-            "sfu_mos": Histogram.of(
-                "Mean opinion score of what each peer says (up) or hears (down), every 5 s, by the E-model: 1 "
-                "bad, 4.4 best.",
-                _MOS_BOUNDS, direction=DIRECTIONS,
-            ),
-            "sfu_round_trip_time_seconds": Histogram.of(
-                "Round trip between the server and each peer, every 5 s, by RTCP.", _RTT_BOUNDS_S
-            ),
-            "sfu_delay_seconds": Histogram.of(
-                "One way between each peer and the server, every 5 s: measured where they share a clock, else "
-                "an estimate.",
-                _WAY_BOUNDS_S, direction=DIRECTIONS,
-            ),
-            "sfu_estimated_bytes_per_second": Histogram.of(
-                "What the way to each subscriber carries, every 5 s, where it is estimated.", _RATE_BOUNDS
-            ),
-        }  # fmt: skip
+        self.histograms = histograms.of_streams()
         self._look = _Look()
         self._mos: Mapping[int, Mapping[Direction, float]] = {}
 
@@ -148,6 +67,8 @@ class Quality:
         """A layer that comes in."""
         self._rate("up", stream, layer.bitrate_bps, layer.frames_per_second)
         self._stream("up", stream, transport, layer.jitter_s, since)
+        if layer.capture_delay_s is not None:
+            self._observe("sfu_capture_delay_seconds", layer.capture_delay_s, stream.kind)
         if stream.kind != "audio" and layer.height:
             self._observe("sfu_frame_height_pixels", layer.height, "up", stream.kind)
 

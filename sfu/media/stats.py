@@ -36,6 +36,14 @@ class Indexed:
     sources: Mapping[int, SourceSnapshot]
     slots: Mapping[int, SlotSnapshot]
 
+    def resolution(self, slot: SlotSnapshot) -> tuple[int, int]:
+        """Width and height of what it shows; zeros where no keyframe has told."""
+        shown = None if slot.source is None else self.sources.get(slot.source)
+        for layer in () if shown is None else shown.layers:
+            if layer.layer == slot.layer:
+                return layer.width, layer.height
+        return 0, 0
+
     @classmethod
     def of(cls, snapshot: Snapshot) -> "Indexed":
         return cls(
@@ -111,6 +119,15 @@ class SnapshotCache:
 
 
 @dataclass(frozen=True, slots=True)
+class Recent:
+    """Of the last seconds, a share of the packets that were expected on that way; None: none were."""
+
+    loss: float | None = None
+    """Before repair."""
+    unrepaired: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LayerReport:
     layer: int
     active: bool
@@ -125,6 +142,18 @@ class LayerReport:
     """Share of the expected packets that never came, over the stream's life."""
     jitter_s: float
     keyframes: int
+    expected: int
+    lost_after_repair: int
+    duplicates: int
+    reordered: int
+    frames_per_s: float
+    freezes: int
+    frozen_s: float
+    nacks: int
+    """That we sent."""
+    keyframe_requests: int
+    capture_delay_s: float | None
+    recent: Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +186,21 @@ class SlotReport:
     loss: float
     """Fraction lost since the receiver's report before the last."""
     jitter_s: float
+    expected: int
+    lost_after_repair: int
+    """An estimate."""
+    lost_up: int
+    """Never came from the publisher, and so could not be sent on."""
+    frames: int
+    keyframes: int
+    nacks: int
+    """That the receiver sent."""
+    keyframe_requests: int
+    switches: int
+    width: int
+    height: int
+    """Of the layer that is sent, as its last keyframe says."""
+    recent: Recent
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +210,15 @@ class TransportReport:
     id: int
     remote: tuple[str, int] | None
     delay_s: float | None
+    delay_up_s: float | None
+    delay_down_s: float | None
+    delay_error_s: float | None
+    """The two may be off by so much; None: they are measured, or not known."""
+    jitter_down_s: float | None
+    """Of the way to the peer alone."""
+    mos_up: float | None
+    mos_down: float | None
+    """None: no voice goes that way, or its delay is not known yet."""
     estimate_bps: int | None
     bytes_received: int
     bytes_sent: int
@@ -173,7 +226,7 @@ class TransportReport:
     slots: Sequence[SlotReport]
 
 
-def layer_report(layer: LayerSnapshot) -> LayerReport:
+def layer_report(layer: LayerSnapshot, recent: Recent) -> LayerReport:
     return LayerReport(
         layer=layer.layer,
         active=layer.active,
@@ -186,22 +239,37 @@ def layer_report(layer: LayerSnapshot) -> LayerReport:
         loss=loss_of(layer),
         jitter_s=layer.jitter_s,
         keyframes=layer.keyframes,
+        expected=layer.expected,
+        lost_after_repair=layer.lost_after_repair,
+        duplicates=layer.duplicates,
+        reordered=layer.reordered,
+        frames_per_s=layer.frames_per_second,
+        freezes=layer.freezes,
+        frozen_s=layer.frozen_s,
+        nacks=layer.nacks_sent,
+        keyframe_requests=layer.plis_sent,
+        capture_delay_s=layer.capture_delay_s,
+        recent=recent,
     )
 
 
 def loss_of(layer: LayerSnapshot) -> float:
-    """What retransmission did not bring back, as a share of what was expected."""
-    missing = max(0, layer.lost - layer.repaired)
-    expected = layer.packets + missing
-    return missing / expected if expected else 0.0
+    """What nothing brought back, as a share of what was expected."""
+    return min(1.0, layer.lost_after_repair / layer.expected) if layer.expected else 0.0
 
 
-def source_report(mid: str, kind: str, source: SourceSnapshot) -> SourceReport:
-    layers = [layer_report(layer) for layer in sorted(source.layers, key=lambda layer: layer.layer)]
-    return SourceReport(source.source, mid, kind, source.codec, source.forwarding, layers)
+def source_report(
+    mid: str, kind: str, source: SourceSnapshot, recent: Callable[[int], Recent]
+) -> SourceReport:
+    """`recent` knows of each of its layers."""
+    layers = sorted(source.layers, key=lambda layer: layer.layer)
+    reports = [layer_report(layer, recent(layer.layer)) for layer in layers]
+    return SourceReport(source.source, mid, kind, source.codec, source.forwarding, reports)
 
 
-def slot_report(mid: str, kind: str, slot: SlotSnapshot) -> SlotReport:
+def slot_report(
+    mid: str, kind: str, slot: SlotSnapshot, resolution: tuple[int, int], recent: Recent
+) -> SlotReport:
     return SlotReport(
         id=slot.slot,
         mid=mid,
@@ -218,16 +286,37 @@ def slot_report(mid: str, kind: str, slot: SlotSnapshot) -> SlotReport:
         lost=slot.lost,
         loss=slot.fraction_lost,
         jitter_s=slot.jitter_s,
+        expected=slot.expected,
+        lost_after_repair=slot.lost_after_repair,
+        lost_up=slot.lost_up,
+        frames=slot.frames,
+        keyframes=slot.keyframes,
+        nacks=slot.nacks_received,
+        keyframe_requests=slot.plis_received,
+        switches=slot.switches,
+        width=resolution[0],
+        height=resolution[1],
+        recent=recent,
     )
 
 
 def transport_report(
-    transport: TransportSnapshot, sources: Sequence[SourceReport], slots: Sequence[SlotReport]
+    transport: TransportSnapshot,
+    mos: tuple[float | None, float | None],
+    sources: Sequence[SourceReport],
+    slots: Sequence[SlotReport],
 ) -> TransportReport:
+    """`mos`: up, down."""
     return TransportReport(
         id=transport.transport,
         remote=transport.remote,
         delay_s=transport.round_trip_time_s,
+        delay_up_s=transport.delay_up_s,
+        delay_down_s=transport.delay_down_s,
+        delay_error_s=transport.delay_error_s,
+        jitter_down_s=transport.jitter_down_s,
+        mos_up=mos[0],
+        mos_down=mos[1],
         estimate_bps=transport.available_bps or transport.remb_bps,
         bytes_received=transport.bytes_received,
         bytes_sent=transport.bytes_sent,

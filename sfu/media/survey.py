@@ -1,4 +1,4 @@
-"""Goes through each snapshot once: adds to the totals of all streams, every few seconds samples their quality.
+"""Goes through each snapshot once: adds to all streams' totals, every few seconds samples their quality.
 
 Runs in the thread that took the snapshot, since a full server has tens of thousands of streams; metrics and
 API read what it found last. What belongs to the health probe is left out. Knows no room.
@@ -13,7 +13,7 @@ from sfu.clock import Clock
 from sfu.media.inventory import Inventory
 from sfu.media.quality import SAMPLE_S, Quality, Since
 from sfu.media.specs import AdaptReason
-from sfu.media.stats import Indexed
+from sfu.media.stats import Indexed, Recent
 from sfu.media.tally import Kind, Stream, Tally
 
 UP = {
@@ -84,6 +84,12 @@ class Survey:
         else:
             self._look(indexed, None)
 
+    def recent_of_layer(self, source: int, layer: int) -> Recent:
+        return _recent(self.up.stream((source, layer)))
+
+    def recent_of_slot(self, slot: int) -> Recent:
+        return _recent(self.down.stream(slot))
+
     def _look(self, indexed: Indexed, elapsed_s: float | None) -> None:
         """`elapsed_s`: this look is a sample, the last was so long ago."""
         self.quality.begin()
@@ -132,7 +138,7 @@ class Survey:
         if elapsed_s is not None:
             since = _sampled(self.down, stream, elapsed_s)
             if source is not None and not slot.is_off:
-                height = _height(indexed, source, slot.layer)
+                _, height = indexed.resolution(slot)
                 self.quality.slot(slot, stream, indexed.transports.get(entry.transport), height, since)
 
     def _is_probe(self, transport: int) -> bool:
@@ -170,12 +176,9 @@ def _sampled(tally: Tally[tuple[int, int]] | Tally[int], stream: Stream, elapsed
     return Since(expected, unrepaired)
 
 
+def _recent(stream: Stream | None) -> Recent:
+    return Recent() if stream is None else Recent(stream.loss, stream.unrepaired)
+
+
 def _share(part: float, whole: float) -> float | None:
     return min(1.0, part / whole) if whole else None
-
-
-def _height(indexed: Indexed, source: int, number: int) -> int:
-    shown = indexed.sources.get(source)
-    if shown is None:
-        return 0
-    return next((layer.height for layer in shown.layers if layer.layer == number), 0)

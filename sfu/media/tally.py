@@ -1,8 +1,8 @@
 """Totals over all streams of one direction, by kind, that go on growing when streams end. Pure.
 
 A snapshot tells what each stream has counted in its life, and nothing of those that are gone. What each has
-counted more than when it was seen last is added here; so a stream's last seconds before its end are not in
-the totals. Counters that may take something back (a packet was late, not lost) count with the most they have had.
+counted more than when it was seen last is added here; so a stream's last seconds are not in the totals.
+Counters that may take something back (a packet was late, not lost) count with the most they have had.
 """
 
 from collections.abc import Callable, Hashable, Sequence

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from sfu.auth.authenticator import Authenticator, bearer
 from sfu.errors import NotFound
-from sfu.media.stats import SlotReport, SourceReport, TransportReport
+from sfu.media.stats import LayerReport, SlotReport, SourceReport, TransportReport
 from sfu.rooms.descriptions import ParticipantDescription, RoomDescription, SlotDescription, TrackDescription
 from sfu.rooms.room import Room
 from sfu.rooms.rooms import Rooms
@@ -108,6 +108,11 @@ def _participant(participant: ParticipantDescription, report: TransportReport | 
         "reconnecting": participant.reconnecting,
         "media_lost": participant.media_lost,
         "round_trip_s": report.delay_s if report else None,
+        "delay_up_s": report.delay_up_s if report else None,
+        "delay_down_s": report.delay_down_s if report else None,
+        "delay_error_s": report.delay_error_s if report else None,
+        "jitter_down_s": report.jitter_down_s if report else None,
+        "mos": {"up": report.mos_up if report else None, "down": report.mos_down if report else None},
         "estimate_bps": report.estimate_bps if report else None,
         "bytes_received": report.bytes_received if report else 0,
         "bytes_sent": report.bytes_sent if report else 0,
@@ -126,7 +131,35 @@ def _source(track: TrackDescription, report: SourceReport | None) -> dict[str, A
         "mid": report.mid if report else None,
         "codec": report.codec if report else None,
         "forwarding": report.forwarding if report else False,
-        "layers": report.layers if report else [],
+        "layers": [_layer(layer) for layer in report.layers] if report else [],
+    }
+
+
+def _layer(report: LayerReport) -> dict[str, Any]:
+    return {
+        "layer": report.layer,
+        "active": report.active,
+        "width": report.width,
+        "height": report.height,
+        "frames_per_s": report.frames_per_s,
+        "bitrate_bps": report.bitrate_bps,
+        "packets": report.packets,
+        "expected": report.expected,
+        "lost": report.lost,
+        "repaired": report.repaired,
+        "lost_after_repair": report.lost_after_repair,
+        "loss": report.loss,
+        "recent_loss": report.recent.loss,
+        "recent_loss_after_repair": report.recent.unrepaired,
+        "duplicates": report.duplicates,
+        "reordered": report.reordered,
+        "jitter_s": report.jitter_s,
+        "capture_delay_s": report.capture_delay_s,
+        "keyframes": report.keyframes,
+        "freezes": report.freezes,
+        "frozen_s": report.frozen_s,
+        "nacks": report.nacks,
+        "keyframe_requests": report.keyframe_requests,
     }
 
 
@@ -143,10 +176,22 @@ def _slot(report: SlotReport, shown: Mapping[Any, SlotDescription]) -> dict[str,
         "off": report.is_off,
         "reason": report.reason,
         "wanted_layer": report.wanted,
+        "width": report.width,
+        "height": report.height,
         "bitrate_bps": report.bitrate_bps,
         "packets": report.packets,
         "retransmitted": report.retransmitted,
+        "expected": report.expected,
         "lost": report.lost,
+        "lost_after_repair": report.lost_after_repair,
+        "lost_up": report.lost_up,
         "loss": report.loss,
+        "recent_loss": report.recent.loss,
+        "recent_loss_after_repair": report.recent.unrepaired,
         "jitter_s": report.jitter_s,
+        "frames": report.frames,
+        "keyframes": report.keyframes,
+        "nacks": report.nacks,
+        "keyframe_requests": report.keyframe_requests,
+        "switches": report.switches,
     }

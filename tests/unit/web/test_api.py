@@ -6,7 +6,7 @@ from sfu.auth.config import Mode
 from sfu.auth.grants import EVERY_ROOM, Grant
 from sfu.auth.tokens import Tokens
 from sfu.clock import ManualClock
-from sfu.media.stats import LayerReport, SlotReport, SourceReport, TransportReport
+from sfu.media.stats import LayerReport, Recent, SlotReport, SourceReport, TransportReport
 from sfu.rooms.participant import Participant
 from sfu.web.api import Api
 from tests.unit.rooms.fakes import World
@@ -24,6 +24,17 @@ LAYER = LayerReport(
     loss=0.002,
     jitter_s=0.004,
     keyframes=3,
+    expected=1002,
+    lost_after_repair=2,
+    duplicates=1,
+    reordered=4,
+    frames_per_s=29.9,
+    freezes=1,
+    frozen_s=0.4,
+    nacks=9,
+    keyframe_requests=2,
+    capture_delay_s=0.03,
+    recent=Recent(0.01, 0.002),
 )
 
 
@@ -71,11 +82,35 @@ class Site:
                 lost=1,
                 loss=0.004,
                 jitter_s=0.003,
+                expected=300,
+                lost_after_repair=0,
+                lost_up=1,
+                frames=60,
+                keyframes=1,
+                nacks=2,
+                keyframe_requests=1,
+                switches=1,
+                width=640,
+                height=360,
+                recent=Recent(0.004, 0.0),
             )
             for slot in participant.subscription.slots
         ]
         self.reports.by_transport[participant.transport] = TransportReport(
-            participant.transport, ("192.0.2.1", 5000), 0.02, 3_000_000, 1_000_000, 400_000, sources, slots
+            id=participant.transport,
+            remote=("192.0.2.1", 5000),
+            delay_s=0.02,
+            delay_up_s=0.012,
+            delay_down_s=0.008,
+            delay_error_s=0.004,
+            jitter_down_s=0.001,
+            mos_up=4.3,
+            mos_down=None,
+            estimate_bps=3_000_000,
+            bytes_received=1_000_000,
+            bytes_sent=400_000,
+            sources=sources,
+            slots=slots,
         )
 
 
@@ -131,7 +166,13 @@ async def test_a_room_tells_sources_slots_and_layers_with_delay_jitter_and_loss(
         "vp8",
     )
     assert (source["layers"][0]["jitter_s"], source["layers"][0]["loss"]) == (0.004, 0.002)
+    assert (first["delay_up_s"], first["delay_down_s"], first["delay_error_s"]) == (0.012, 0.008, 0.004)
+    assert first["mos"] == {"up": 4.3, "down": None}
+    layer = source["layers"][0]
+    assert (layer["recent_loss"], layer["recent_loss_after_repair"]) == (0.01, 0.002)
     (slot,) = second["slots"]
+    assert (slot["width"], slot["height"], slot["reason"]) == (640, 360, "your_downlink")
+    assert (slot["recent_loss"], slot["lost_up"]) == (0.004, 1)
     assert (slot["track"], slot["jitter_s"], slot["loss"], slot["layer"]) == (track, 0.003, 0.004, 1)
 
 
