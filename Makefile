@@ -1,5 +1,5 @@
 # `make help` tells what there is. The environment is .venv; nothing is installed outside it and client/node_modules,
-# but for the browsers that `make test` drives, and valgrind, which counts instructions.
+# but for the browsers that `make test` drives, Prometheus, which it asks, and valgrind, which counts instructions.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -91,6 +91,7 @@ sfu/web/static/index.html: $(CLIENT_SOURCES) client/node_modules/.installed | to
 .PHONY: test
 test: build .venv/.development ## Run every test: Rust, Python, TypeScript, real browsers
 	@.ci/tools browsers
+	@.ci/tools prometheus
 	$(CARGO) test --quiet --locked --workspace --manifest-path $(MANIFEST)
 	SFU_TEST_SHARDS=2 $(CARGO) test --quiet --locked --package sfu-proto --tests --manifest-path $(MANIFEST)
 	$(CARGO) test --quiet --locked --package sfu-io --features portable --manifest-path $(MANIFEST)

@@ -557,7 +557,7 @@ async def test_a_report_tells_one_peer_from_another(plane, packets, clock) -> No
         fake.transport(two.transport.id),
     ]
     packets.counted.sources = [
-        fake.source(source, fake.layer(0, packets=90, lost=12, repaired=2, jitter_s=0.003))
+        fake.source(source, fake.layer(0, expected=100, lost=12, lost_after_repair=10, jitter_s=0.003))
     ]
     packets.counted.slots = [fake.slot(slot, source=source, fraction_lost=0.25, jitter_s=0.01)]
     report = await plane.report(one.transport.id)
