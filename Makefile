@@ -38,6 +38,11 @@ help: ## Show this list
 serve: server ## Build what has changed and run the server
 	@exec $(BIN)/sfu serve
 
+.PHONY: monitoring
+monitoring: ## Run Prometheus beside the server, with the alert rules loaded: MONITORING_PORT=9090
+	@.ci/tools prometheus
+	@exec $(PYTHON) grafana/monitoring.py
+
 .PHONY: build
 build: server .venv/.peers ## Build the packet path, the client and the load test's peers if their sources changed
 
