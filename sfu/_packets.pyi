@@ -51,6 +51,7 @@ class CodecParameters:
         pli: bool = False,
         fir: bool = False,
         transport_cc: bool = False,
+        ccfb: bool = False,
         remb: bool = False,
     ) -> CodecParameters: ...
 

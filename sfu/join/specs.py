@@ -18,7 +18,14 @@ from sfu.media.specs import (
 )
 from sfu.rooms.ports import MediaRoomId
 from sfu.rooms.track import TrackSource
-from sfu.sdp import Candidate, NegotiatedCodec, NegotiatedSection, Offer
+from sfu.sdp import (
+    CONGESTION_FEEDBACK,
+    TRANSPORT_FEEDBACK,
+    Candidate,
+    NegotiatedCodec,
+    NegotiatedSection,
+    Offer,
+)
 
 
 class JoinMedia(Protocol):
@@ -87,7 +94,8 @@ def codec_specs(codecs: Sequence[NegotiatedCodec]) -> Sequence[CodecSpec]:
             nack="nack" in codec.feedback,
             pli="nack pli" in codec.feedback,
             fir="ccm fir" in codec.feedback,
-            transport_cc="transport-cc" in codec.feedback,
+            transport_cc=TRANSPORT_FEEDBACK in codec.feedback,
+            ccfb=CONGESTION_FEEDBACK in codec.feedback,
             remb="goog-remb" in codec.feedback,
         )
         for codec in codecs

@@ -40,5 +40,6 @@ def _made(spec: CodecSpec) -> _packets.CodecParameters:
         pli=spec.pli,
         fir=spec.fir,
         transport_cc=spec.transport_cc,
+        ccfb=spec.ccfb,
         remb=spec.remb,
     )

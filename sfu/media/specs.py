@@ -68,6 +68,7 @@ class CodecSpec:
     pli: bool = False
     fir: bool = False
     transport_cc: bool = False
+    ccfb: bool = False
     remb: bool = False
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sfu.sdp.codecs import NegotiatedCodec
+from sfu.sdp.codecs import CONGESTION_FEEDBACK, NegotiatedCodec
 from sfu.sdp.model import Candidate, Fingerprint, IceCredentials
 from sfu.sdp.negotiate import Extension, Negotiated, NegotiatedSection, Use
 
@@ -162,6 +162,9 @@ def _rtp_lines(section: NegotiatedSection, blocks: dict[int, list[str]]) -> list
     codecs, extensions = section.codecs, section.extensions
     if id(codecs) not in blocks:
         blocks[id(codecs)] = [line for codec in codecs for line in _codec_lines(codec)]
+        if any(CONGESTION_FEEDBACK in codec.feedback for codec in codecs):
+            # RFC 8888 §6: of all payload types, or of none.
+            blocks[id(codecs)].append(f"a=rtcp-fb:* {CONGESTION_FEEDBACK}")
     if id(extensions) not in blocks:
         blocks[id(extensions)] = [_extension_line(extension) for extension in extensions]
     return blocks[id(extensions)] + blocks[id(codecs)]
@@ -175,7 +178,8 @@ def _codec_lines(codec: NegotiatedCodec) -> list[str]:
     channels = f"/{codec.channels}" if codec.channels > 1 else ""
     number = codec.payload_type
     lines = [f"a=rtpmap:{number} {_ENCODING_NAMES[codec.name]}/{codec.clock_rate}{channels}"]
-    lines += [f"a=rtcp-fb:{number} {feedback}" for feedback in codec.feedback]
+    feedback = (entry for entry in codec.feedback if entry != CONGESTION_FEEDBACK)
+    lines += [f"a=rtcp-fb:{number} {entry}" for entry in feedback]
     if codec.parameters:
         lines.append(f"a=fmtp:{number} {codec.parameters}")
     if codec.rtx_payload_type is not None:

@@ -43,8 +43,11 @@ EXTENSIONS: dict[str, ExtensionName] = {
     "http://www.webrtc.org/experiments/rtp-hdrext/video-layers-allocation00": "video_layers_allocation",
 }
 
-# RFC 4585, RFC 5104, and the two kinds of bandwidth feedback that browsers know.
-FEEDBACK = frozenset({"nack", "nack pli", "ccm fir", "transport-cc", "goog-remb"})
+# RFC 8888 §6: of all payload types of an m-line at once.
+CONGESTION_FEEDBACK = "ack ccfb"
+TRANSPORT_FEEDBACK = "transport-cc"
+# RFC 4585, RFC 5104, and the kinds of bandwidth feedback that browsers know.
+FEEDBACK = frozenset({"nack", "nack pli", "ccm fir", TRANSPORT_FEEDBACK, "goog-remb", CONGESTION_FEEDBACK})
 
 
 # RFC 5761 §4: with rtcp-mux these cannot be told from RTCP.
@@ -78,8 +81,11 @@ _PREFERENCE: tuple[CodecName, ...] = (
 
 
 @functools.lru_cache(maxsize=64)  # the lists of all versions of a few browsers; at most 128 codecs each
-def choose_codecs(kind: MediaKind, offered: tuple[Codec, ...]) -> tuple[NegotiatedCodec, ...]:
-    """The supported ones, preferred first; of two that are the same the better one."""
+def choose_codecs(
+    kind: MediaKind, offered: tuple[Codec, ...], feedback: frozenset[str] = FEEDBACK
+) -> tuple[NegotiatedCodec, ...]:
+    """The supported ones, preferred first, with what of `feedback` they offer; of two that are the same the
+    better one."""
     offered = tuple(codec for codec in offered if codec.payload_type not in _TAKEN_FOR_RTCP)
     retransmissions = _retransmissions(offered)
     best: dict[tuple[CodecName, str], tuple[int, NegotiatedCodec]] = {}
@@ -93,7 +99,9 @@ def choose_codecs(kind: MediaKind, offered: tuple[Codec, ...]) -> tuple[Negotiat
             supported.channels,
         ):
             continue
-        chosen = _negotiated(supported.name, codec, accepted, retransmissions.get(codec.payload_type))
+        known = tuple(dict.fromkeys(entry for entry in codec.feedback if entry in feedback))
+        rtx_payload_type = retransmissions.get(codec.payload_type)
+        chosen = _negotiated(supported.name, codec, accepted, known, rtx_payload_type)
         key = (chosen.name, chosen.format)
         if key not in best or accepted.rank < best[key][0]:
             best[key] = (accepted.rank, chosen)
@@ -120,7 +128,11 @@ def _retransmissions(offered: Iterable[Codec]) -> dict[int, int]:
 
 
 def _negotiated(
-    name: CodecName, codec: Codec, accepted: "_Accepted", rtx_payload_type: int | None
+    name: CodecName,
+    codec: Codec,
+    accepted: "_Accepted",
+    feedback: tuple[str, ...],
+    rtx_payload_type: int | None,
 ) -> NegotiatedCodec:
     return NegotiatedCodec(
         name=name,
@@ -129,7 +141,7 @@ def _negotiated(
         channels=codec.channels,
         format=accepted.format,
         parameters=accepted.parameters,
-        feedback=tuple(dict.fromkeys(entry for entry in codec.feedback if entry in FEEDBACK)),
+        feedback=feedback,
         rtx_payload_type=rtx_payload_type,
     )
 

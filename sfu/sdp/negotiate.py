@@ -9,7 +9,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from sfu.sdp.codecs import EXTENSIONS, ExtensionName, NegotiatedCodec, choose_codecs
+from sfu.sdp.codecs import (
+    CONGESTION_FEEDBACK,
+    EXTENSIONS,
+    FEEDBACK,
+    TRANSPORT_FEEDBACK,
+    ExtensionName,
+    NegotiatedCodec,
+    choose_codecs,
+)
 from sfu.sdp.errors import SdpError, SdpProblem
 from sfu.sdp.model import HeaderExtension, Media, MediaKind, Offer, Section
 
@@ -105,6 +113,7 @@ class _Negotiation:
         self._bundle = offer.bundle
         self._two_way = policy.two_way
         self._source_mids = policy.source_mids
+        self._feedback = _feedback(offer)
         self._left = {
             ("source", ""): policy.sources,
             ("slot", "audio"): policy.audio_slots,
@@ -164,7 +173,8 @@ class _Negotiation:
         # Sections with the same lines share their Media object, which the offer keeps alive.
         key = (id(section.media), section.kind)
         if key not in self._codecs:
-            self._codecs[key] = choose_codecs(cast("MediaKind", section.kind), section.media.codecs)
+            kind = cast("MediaKind", section.kind)
+            self._codecs[key] = choose_codecs(kind, section.media.codecs, self._feedback)
         return self._codecs[key]
 
     def _extensions_of(self, section: Section, use: Use) -> tuple[Extension, ...]:
@@ -177,6 +187,8 @@ class _Negotiation:
         unfit = _VIDEO_ONLY if kind == "audio" else _AUDIO_ONLY
         if use == "slot":
             unfit |= _SOURCE_ONLY
+        if TRANSPORT_FEEDBACK not in self._feedback:
+            unfit |= {"transport_sequence_number"}
         chosen: dict[ExtensionName, Extension] = {}
         for offered in media.extensions:
             name = EXTENSIONS.get(offered.uri)
@@ -193,6 +205,23 @@ class _Negotiation:
             chosen.pop("rid", None)
             chosen.pop("repaired_rid", None)
         return tuple(chosen.values())
+
+
+def _feedback(offer: Offer) -> frozenset[str]:
+    """Transport-wide feedback, or RFC 8888's where the offer has no whole of that: one for the whole bundle,
+    since both tell the same of the same packets."""
+    medias = {id(section.media): section.media for section in offer.sections}.values()
+    if any(_is_transport_wide(media) for media in medias):
+        return FEEDBACK - {CONGESTION_FEEDBACK}
+    offered = {entry for media in medias for codec in media.codecs for entry in codec.feedback}
+    return FEEDBACK - ({TRANSPORT_FEEDBACK} if CONGESTION_FEEDBACK in offered else set())
+
+
+def _is_transport_wide(media: Media) -> bool:
+    has_numbers = any(
+        EXTENSIONS.get(extension.uri) == "transport_sequence_number" for extension in media.extensions
+    )
+    return has_numbers and any(TRANSPORT_FEEDBACK in codec.feedback for codec in media.codecs)
 
 
 def _is_rtp(protocol: str) -> bool:

@@ -248,6 +248,41 @@ def test_feedback_is_what_was_offered_and_is_known() -> None:
     ]  # fmt: skip
 
 
+NUMBERED = "a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+
+
+@pytest.mark.parametrize(
+    ("offered", "answered"),
+    [
+        (["a=rtcp-fb:* ack ccfb"], ["a=rtcp-fb:* ack ccfb"]),
+        # RFC 8888 §6 knows all payload types or none.
+        (["a=rtcp-fb:96 ack ccfb"], ["a=rtcp-fb:* ack ccfb"]),
+        (["a=rtcp-fb:* ack ccfb", "a=rtcp-fb:96 transport-cc"], ["a=rtcp-fb:* ack ccfb"]),
+        (["a=rtcp-fb:* ack ccfb", NUMBERED], ["a=rtcp-fb:* ack ccfb"]),
+        (
+            ["a=rtcp-fb:* ack ccfb", "a=rtcp-fb:96 transport-cc", NUMBERED],
+            [NUMBERED, "a=rtcp-fb:96 transport-cc"],
+        ),
+    ],
+    ids=["all", "one", "no-numbers", "numbers-alone", "both"],
+)
+def test_feedback_by_sequence_numbers_is_answered_where_there_is_none_by_transport_wide_ones(
+    offered: list[str], answered: list[str]
+) -> None:
+    text = answer(offer(section("0", lines=["a=rtpmap:96 VP8/90000", *offered])))
+    assert starting(lines_of(text), "a=rtcp-fb", "a=extmap:") == answered
+
+
+def test_one_kind_of_feedback_holds_for_the_whole_bundle() -> None:
+    by_sequence_number = section("0", "audio", lines=[*OPUS, "a=rtcp-fb:* ack ccfb"], formats="111")
+    transport_wide = section("1", lines=[*VP8, "a=rtcp-fb:* ack ccfb", "a=rtcp-fb:96 transport-cc", NUMBERED])
+    alone = answer(offer(by_sequence_number))
+    assert "a=rtcp-fb:* ack ccfb" in lines_of(alone)
+    both = answer(offer(by_sequence_number, transport_wide))
+    assert "ccfb" not in both
+    assert "a=rtcp-fb:96 transport-cc" in lines_of(both, 1)
+
+
 def test_a_data_channel_and_unknown_kinds_are_rejected_outside_the_bundle() -> None:
     text = answer(load("chromium-156-data-channel"))
     assert lines_of(text, 1) == [

@@ -57,6 +57,7 @@ fn opus() -> Vec<CodecParameters> {
         pli: false,
         fir: false,
         transport_cc: false,
+        ccfb: false,
         remb: false,
     }]
 }

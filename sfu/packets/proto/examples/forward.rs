@@ -184,6 +184,7 @@ fn vp8() -> CodecParameters {
         pli: true,
         fir: false,
         transport_cc: true,
+        ccfb: false,
         remb: false,
     }
 }

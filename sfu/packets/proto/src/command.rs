@@ -66,6 +66,8 @@ pub struct CodecParameters {
     pub pli: bool,
     pub fir: bool,
     pub transport_cc: bool,
+    /// RFC 8888 feedback, where there is no transport-wide one.
+    pub ccfb: bool,
     pub remb: bool,
 }
 

@@ -107,7 +107,8 @@ impl Handed {
                 | Down::Reported {
                     report: Report::Reception { .. }
                         | Report::Estimate { .. }
-                        | Report::Arrivals { .. },
+                        | Report::Arrivals { .. }
+                        | Report::Acknowledged { .. },
                     ..
                 }
         )
@@ -466,6 +467,20 @@ pub(crate) enum Report {
         arrivals: crate::bwe::Arrivals,
         came_at: Instant,
     },
+    /// Feedback by packets' own numbers (RFC 8888).
+    Acknowledged {
+        told: Acknowledgements,
+        came_at: Instant,
+    },
+}
+
+/// What RFC 8888 feedback says.
+#[derive(Clone, Debug)]
+pub(crate) struct Acknowledgements {
+    /// 16.16 fixed point seconds of the subscriber's clock.
+    pub(crate) timestamp: u32,
+    /// SSRC, sequence number, what became of it.
+    pub(crate) packets: Vec<(u32, u16, crate::rtcp::Acknowledgement)>,
 }
 
 #[derive(Clone, Debug)]

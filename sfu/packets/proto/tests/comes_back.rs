@@ -37,7 +37,7 @@ impl Call {
         let publisher = Publisher::new(&mut world, 1);
         let viewer = match tells {
             Tells::Arrivals => world.peer(),
-            Tells::Remb => world.unnumbered_peer(),
+            Tells::Remb | Tells::Acknowledgements => world.unnumbered_peer(),
         };
         world.slot_with(1, &viewer, MediaKind::Video, codecs, None);
         world.show(1, 1);
@@ -87,6 +87,20 @@ fn dips_and_comes_back(tells: Tells, codecs: &[CodecParameters]) {
 #[test]
 fn with_transport_wide_feedback() {
     dips_and_comes_back(Tells::Arrivals, &video_codecs());
+}
+
+#[test]
+fn with_feedback_by_the_packets_own_numbers() {
+    for has_rtx in [true, false] {
+        let codecs = video_codecs().into_iter();
+        let codecs = codecs.map(|codec| CodecParameters {
+            rtx_payload_type: codec.rtx_payload_type.filter(|_| has_rtx),
+            transport_cc: false,
+            ccfb: true,
+            ..codec
+        });
+        dips_and_comes_back(Tells::Acknowledgements, &codecs.collect::<Vec<_>>());
+    }
 }
 
 #[test]

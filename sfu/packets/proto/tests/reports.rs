@@ -7,6 +7,7 @@ mod world;
 use std::time::Duration;
 
 use sfu_proto::command::{Codec, CodecParameters, Command, MediaKind, SourceParameters};
+use sfu_proto::drop::DropReason;
 use sfu_proto::ids::SourceId;
 use sfu_proto::rtcp::*;
 use world::*;
@@ -221,6 +222,23 @@ fn the_round_trip_is_read_from_receiver_reports() {
     );
 }
 
+fn camera_of(world: &mut World, publisher: &Peer, codec: CodecParameters) -> Camera {
+    world.command(Command::AddSource {
+        source: SourceId(1),
+        parameters: SourceParameters {
+            transport: publisher.id,
+            mid: "v1".to_owned(),
+            kind: MediaKind::Video,
+            codecs: vec![codec],
+            rids: Vec::new(),
+            announced: Vec::new(),
+            room: None,
+            is_screen: false,
+        },
+    });
+    Camera::new(publisher, 1111, None, "v1")
+}
+
 #[test]
 fn transport_wide_feedback_tells_every_arrival() {
     let mut world = World::new();
@@ -260,6 +278,86 @@ fn transport_wide_feedback_tells_every_arrival() {
 }
 
 #[test]
+fn a_publisher_without_transport_wide_numbers_is_told_of_every_arrival_by_its_own() {
+    let mut world = World::new();
+    let mut publisher = world.unnumbered_peer();
+    let vp8 = CodecParameters {
+        ccfb: true,
+        remb: true,
+        ..codec(Codec::Vp8, VP8, 90_000)
+    };
+    let mut camera = camera_of(&mut world, &publisher, vp8);
+    camera.index = 65_500;
+    let mut arrived = std::collections::BTreeMap::new();
+    let mut told = std::collections::BTreeMap::new();
+    let mut start_us = None;
+    for round in 0..100u64 {
+        let number = camera.index as u16;
+        let frame = camera.frame(round == 0, &[300]);
+        if round % 7 != 6 {
+            world.send(&publisher, &frame);
+            arrived.insert(number, (world.now - world.start).as_micros() as i64);
+        }
+        world.advance_ms(9);
+        for datagram in world.receive(&mut publisher).rtcp {
+            for packet in packets(&datagram) {
+                let packet = packet.unwrap();
+                assert!(!matches!(packet, Packet::TransportFeedback(_)));
+                assert!(
+                    !matches!(packet, Packet::Remb { .. }),
+                    "it estimates for itself"
+                );
+                let Packet::CongestionFeedback(feedback) = packet else {
+                    continue;
+                };
+                let at_us = (i64::from(feedback.timestamp) * 1_000_000) >> 16;
+                for stream in feedback.streams() {
+                    assert_eq!(stream.ssrc, 1111);
+                    told.extend(stream.iter().map(|(number, fate)| match fate {
+                        Acknowledgement::Received(ago) => {
+                            (number, Some(at_us - i64::from(ago) * 1_000_000 / 1024))
+                        }
+                        _ => (number, None),
+                    }));
+                }
+            }
+        }
+    }
+    assert!(told.values().flatten().count() > 75, "{}", told.len());
+    assert!(told.values().filter(|came| came.is_none()).count() >= 10);
+    for (number, at_us) in told {
+        let Some(at_us) = at_us else {
+            assert!(!arrived.contains_key(&number), "number {number} came");
+            continue;
+        };
+        // One offset between the clocks, and what 1/1024 s and 1/65536 s leave.
+        let offset = at_us - arrived[&number];
+        let known = *start_us.get_or_insert(offset);
+        assert!((offset - known).abs() <= 1_500, "number {number}");
+    }
+}
+
+#[test]
+fn what_acknowledges_more_than_anybody_keeps_is_not_read() {
+    let Scene {
+        mut world,
+        mut viewer,
+        ..
+    } = Scene::new();
+    let before = world.drops(DropReason::RtcpMalformed);
+    let mut rtcp = Vec::new();
+    let times_us = vec![None; 2049];
+    let streams = [1, 2].map(|ssrc| StreamArrivals {
+        ssrc,
+        first_sequence: 0,
+        times_us: &times_us,
+    });
+    write_congestion_feedback(&mut rtcp, 1, (0, 0), &streams);
+    world.send_rtcp(&mut viewer, &rtcp);
+    assert_eq!(world.drops(DropReason::RtcpMalformed), before + 1);
+}
+
+#[test]
 fn remb_lets_a_publisher_without_transport_feedback_send_its_full_layers() {
     let mut world = World::new();
     let mut publisher = world.peer();
@@ -267,20 +365,7 @@ fn remb_lets_a_publisher_without_transport_feedback_send_its_full_layers() {
         remb: true,
         ..codec(Codec::Vp8, VP8, 90_000)
     };
-    world.command(Command::AddSource {
-        source: SourceId(1),
-        parameters: SourceParameters {
-            transport: publisher.id,
-            mid: "v1".to_owned(),
-            kind: MediaKind::Video,
-            codecs: vec![vp8],
-            rids: Vec::new(),
-            announced: Vec::new(),
-            room: None,
-            is_screen: false,
-        },
-    });
-    let mut camera = Camera::new(&publisher, 1111, None, "v1");
+    let mut camera = camera_of(&mut world, &publisher, vp8);
     let mut told = Vec::new();
     for round in 0..60 {
         let frame = camera.frame(round == 0, &[300]);

@@ -51,11 +51,11 @@ impl CodecParameters {
     #[new]
     #[pyo3(signature = (
         *, codec, payload_type, clock_rate, rtx_payload_type=None, format=String::new(), nack=false,
-        pli=false, fir=false, transport_cc=false, remb=false,
+        pli=false, fir=false, transport_cc=false, ccfb=false, remb=false,
     ))]
     #[pyo3(
         text_signature = "(*, codec, payload_type, clock_rate, rtx_payload_type=None, format='', \
-        nack=False, pli=False, fir=False, transport_cc=False, remb=False)"
+        nack=False, pli=False, fir=False, transport_cc=False, ccfb=False, remb=False)"
     )]
     #[expect(clippy::too_many_arguments, reason = "keywords of the contract")]
     fn new(
@@ -68,6 +68,7 @@ impl CodecParameters {
         pli: bool,
         fir: bool,
         transport_cc: bool,
+        ccfb: bool,
         remb: bool,
     ) -> PyResult<Self> {
         if clock_rate.0 == 0 {
@@ -83,6 +84,7 @@ impl CodecParameters {
             pli,
             fir,
             transport_cc,
+            ccfb,
             remb,
         }))
     }

@@ -79,6 +79,14 @@ pub struct Arrivals {
     pub times_us: Vec<Option<i64>>,
 }
 
+impl Arrivals {
+    /// Number and arrival, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, Option<i64>)> + Clone + '_ {
+        let times = self.times_us.iter().enumerate();
+        times.map(|(index, time_us)| (self.base_sequence.wrapping_add(index as u16), *time_us))
+    }
+}
+
 /// What holds the target where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -186,8 +194,13 @@ impl Estimator {
     }
 
     pub fn on_feedback(&mut self, now_us: i64, arrivals: &Arrivals) {
+        self.on_told(now_us, arrivals.iter());
+    }
+
+    /// Of packets that need not follow each other: their numbers, rising, and arrivals.
+    pub fn on_told(&mut self, now_us: i64, told: impl Iterator<Item = (u16, Option<i64>)>) {
         self.counters.feedbacks += 1;
-        let received = self.match_all(now_us, arrivals);
+        let received = self.match_all(now_us, told);
         if received == 0 {
             return;
         }
@@ -198,10 +211,9 @@ impl Estimator {
     }
 
     /// How many packets it is news of.
-    fn match_all(&mut self, now_us: i64, arrivals: &Arrivals) -> u64 {
+    fn match_all(&mut self, now_us: i64, told: impl Iterator<Item = (u16, Option<i64>)>) -> u64 {
         let mut received = 0;
-        for (index, time_us) in arrivals.times_us.iter().enumerate() {
-            let number = arrivals.base_sequence.wrapping_add(index as u16);
+        for (number, time_us) in told {
             let number = self.history.extend(number);
             match self.history.tell(now_us, number, time_us.is_some()) {
                 Told::Received {

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use super::Egress;
 use super::sender::Sender;
 use super::walk::Control;
-use crate::bwe::{Arrivals, Config, Estimator, ProbeCluster, Sent, Why};
+use crate::bwe::{Config, Estimator, ProbeCluster, Sent, Why};
 use crate::command::Extension;
 use crate::drop::DropReason;
+use crate::handover::Acknowledgements;
 use crate::ids::SlotId;
 
 /// Who has told nothing of what was sent for so long does not tell at all: it is treated as
@@ -76,6 +77,22 @@ impl Sender {
             None if self.may_estimate && self.heeds_estimate => Some(Config::DEFAULT.start_bps),
             None => self.remb_bps.filter(|_| self.reported_loss > REMB_LOSS),
         }
+    }
+
+    /// What it is sent it tells of, one way or the other.
+    pub(super) fn tells_of_packets(&self) -> bool {
+        self.acknowledged.is_some() || self.extensions.has(Extension::TransportSequenceNumber)
+    }
+
+    /// Counts a packet that has no transport-wide number, where it will be told of by its own.
+    #[inline]
+    pub(super) fn count_unnumbered(&mut self, ssrc: u32, sequence: i64) -> bool {
+        let Some(acknowledged) = &mut self.acknowledged else {
+            return false;
+        };
+        acknowledged.sent(ssrc, sequence as u16, self.transport_sequence);
+        self.transport_sequence += 1;
+        true
     }
 
     /// A packet left under the last transport-wide number; it is counted by [`Self::note_all`].
@@ -193,12 +210,47 @@ impl Sender {
 impl Egress {
     /// Whether transports of these extensions may be estimated.
     pub(super) fn may_estimate(&self, sender: &Sender) -> bool {
-        self.adapts && sender.extensions.has(Extension::TransportSequenceNumber)
+        self.adapts && sender.tells_of_packets()
     }
 
-    pub(super) fn take_arrivals(&mut self, now: Instant, index: usize, arrivals: &Arrivals) {
+    /// A slot that was negotiated with feedback by packets' own numbers (RFC 8888).
+    pub(super) fn begin_acknowledged(&mut self, slot: usize) {
+        let slot = &self.slots[slot];
+        let sender = &mut self.senders[slot.sender];
+        let is_negotiated = slot.parameters.codecs.iter().any(|codec| codec.ccfb);
+        if is_negotiated && self.adapts && !sender.tells_of_packets() {
+            sender.acknowledged = Some(Box::default());
+            sender.may_estimate = true;
+            sender.heeds_estimate = true;
+        }
+    }
+
+    pub(super) fn take_acknowledgements(
+        &mut self,
+        now: Instant,
+        index: usize,
+        told: &Acknowledgements,
+    ) {
+        let Some(acknowledged) = &mut self.senders[index].acknowledged else {
+            return;
+        };
+        let known = acknowledged.told(told);
+        if known.is_empty() && !told.packets.is_empty() {
+            return self.drops.count(DropReason::FeedbackUnmatched);
+        }
+        self.take_losses(now, index, known.iter().copied());
+        self.take_arrivals(now, index, known.into_iter());
+    }
+
+    /// Numbers, rising, and when they arrived, if they did.
+    pub(super) fn take_arrivals(
+        &mut self,
+        now: Instant,
+        index: usize,
+        told: impl Iterator<Item = (u16, Option<i64>)>,
+    ) {
         let sender = &mut self.senders[index];
-        if !self.adapts || !sender.extensions.has(Extension::TransportSequenceNumber) {
+        if !self.adapts || !sender.tells_of_packets() {
             return;
         }
         sender.rested = 0;
@@ -212,7 +264,7 @@ impl Egress {
             .get_or_insert_with(|| Box::new(Bandwidth::new(now_us)));
         known.is_heard = true;
         let before = known.estimator.counters;
-        known.estimator.on_feedback(now_us, arrivals);
+        known.estimator.on_told(now_us, told);
         let after = known.estimator.counters;
         let told = after.repeated - before.repeated + after.unmatched - before.unmatched;
         if told > 0 && after.received == before.received && after.lost == before.lost {
@@ -271,6 +323,9 @@ impl Egress {
     /// Video that must be sent again as it was has no numbers (see `Slot::resends_as_it_was`):
     /// its sound alone would be judged, for all.
     fn is_sent_unnumbered(&self, sender: usize) -> bool {
+        if self.senders[sender].acknowledged.is_some() {
+            return false;
+        }
         self.slots_of(sender).any(|slot| {
             let segment = slot.rewrite.current().filter(|_| !slot.is_audio());
             segment.is_some_and(|segment| slot.resends_as_it_was(segment.codec))

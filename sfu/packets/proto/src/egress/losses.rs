@@ -4,8 +4,6 @@
 //! redundancy its sound needs ([`Losses::distance`]). Time is microseconds of our clock. It knows
 //! no packet, slot or budget.
 
-use crate::bwe::Arrivals;
-
 /// What was told so long ago counts a third. Of one voice that is a hundred packets: an onset of
 /// 10 % is seen within a second, and two losses by chance are no two percent.
 const WINDOW_US: f64 = 2_000_000.0;
@@ -39,10 +37,14 @@ impl Losses {
         self.distance
     }
 
-    pub(crate) fn take_arrivals(&mut self, now_us: i64, arrivals: &Arrivals) {
+    /// Numbers, rising, and when they arrived, if they did.
+    pub(crate) fn take_arrivals(
+        &mut self,
+        now_us: i64,
+        told: impl Iterator<Item = (u16, Option<i64>)>,
+    ) {
         self.fade(now_us);
-        for (index, time) in arrivals.times_us.iter().enumerate() {
-            let number = arrivals.base_sequence.wrapping_add(index as u16);
+        for (number, time) in told {
             self.take_number(number, time.is_some());
         }
         self.judge(now_us);
@@ -104,6 +106,7 @@ impl Losses {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bwe::Arrivals;
 
     const FEEDBACK_US: i64 = 100_000;
 
@@ -121,7 +124,7 @@ mod tests {
                 base_sequence: (feedback * 5) as u16,
                 times_us: times_us.collect(),
             };
-            losses.take_arrivals(feedback as i64 * FEEDBACK_US, &arrivals);
+            losses.take_arrivals(feedback as i64 * FEEDBACK_US, arrivals.iter());
             losses.distance()
         });
         told.collect()
@@ -154,13 +157,7 @@ mod tests {
         let mut losses = Losses::default();
         let first = tell(&mut losses, 0, 3, |number| number == 2 || number == 5);
         assert_eq!(first, [0; 3]);
-        losses.take_arrivals(
-            1_000_000,
-            &Arrivals {
-                base_sequence: 9,
-                times_us: vec![],
-            },
-        );
+        losses.take_arrivals(1_000_000, std::iter::empty());
         assert_eq!(losses.distance(), 0);
     }
 
@@ -173,9 +170,9 @@ mod tests {
                 times_us: times.iter().map(|come| come.then_some(0)).collect(),
             };
             let (base, now_us) = (65_000 + feedback * 5, feedback as i64 * FEEDBACK_US);
-            losses.take_arrivals(now_us, &of(base, &[true, false, true, false, true]));
-            losses.take_arrivals(now_us, &of(base + 1, &[true, true, true]));
-            losses.take_arrivals(now_us, &of(base + 1, &[true, true, true]));
+            losses.take_arrivals(now_us, of(base, &[true, false, true, false, true]).iter());
+            losses.take_arrivals(now_us, of(base + 1, &[true, true, true]).iter());
+            losses.take_arrivals(now_us, of(base + 1, &[true, true, true]).iter());
         }
         assert_eq!(losses.distance(), 0);
         assert!(losses.lost < 0.1 && losses.expected > 50.0);

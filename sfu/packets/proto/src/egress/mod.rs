@@ -7,6 +7,7 @@
 //! slot shows, [`layers`] which layers of that, [`walk`] the way of a burst, [`write`] one
 //! packet's bytes, [`redundancy`] sound sent along again, [`reports`] RTCP to and from subscribers.
 
+mod acknowledged;
 mod adapt;
 mod bandwidth;
 mod blocks;
@@ -153,6 +154,7 @@ impl Egress {
         self.by_slot.insert(id, index);
         self.senders[sender].slots.push((ssrc, index));
         self.begin_redundancy(index);
+        self.begin_acknowledged(index);
         if let Some((room, position)) = follows {
             let source = self.add_follower(room, usize::from(position), index);
             self.follow(index, source);

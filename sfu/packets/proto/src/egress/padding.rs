@@ -110,6 +110,9 @@ impl Egress {
             pad(arena, size);
             seal(sender, arena, packet_start, header_len, slot.rtx_sequence);
             let bytes = out.arena.len() - packet_start;
+            if outgoing.block.transport_sequence_at == 0 {
+                sender.count_unnumbered(ssrc, slot.rtx_sequence);
+            }
             sender.note_single(now_us, bytes, padding.cluster.id);
         }
         let len = out.arena.len() - start;

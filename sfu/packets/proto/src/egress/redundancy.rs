@@ -13,7 +13,6 @@ use super::feed::Feed;
 use super::losses::Losses;
 use super::sender::Sender;
 use super::slot::Slot;
-use crate::bwe::Arrivals;
 use crate::codecs::red;
 use crate::command::{Codec, SlotParameters};
 use crate::handover::{Burst, Packet};
@@ -148,9 +147,14 @@ impl Egress {
         }
     }
 
-    pub(super) fn take_losses(&mut self, now: Instant, sender: usize, arrivals: &Arrivals) {
+    pub(super) fn take_losses(
+        &mut self,
+        now: Instant,
+        sender: usize,
+        told: impl Iterator<Item = (u16, Option<i64>)>,
+    ) {
         let now_us = self.clock.us(now);
-        self.note_losses(sender, |losses| losses.take_arrivals(now_us, arrivals));
+        self.note_losses(sender, |losses| losses.take_arrivals(now_us, told));
     }
 
     pub(super) fn take_reported_loss(&mut self, now: Instant, sender: usize, fraction_lost: u8) {
@@ -201,6 +205,7 @@ mod tests {
             pli: false,
             fir: false,
             transport_cc: false,
+            ccfb: false,
             remb: false,
         }
     }

@@ -142,8 +142,11 @@ impl Egress {
                 }
             }
             Report::Arrivals { arrivals, came_at } => {
-                self.take_losses(came_at, sender, &arrivals);
-                self.take_arrivals(came_at, sender, &arrivals);
+                self.take_losses(came_at, sender, arrivals.iter());
+                self.take_arrivals(came_at, sender, arrivals.iter());
+            }
+            Report::Acknowledged { told, came_at } => {
+                self.take_acknowledgements(came_at, sender, &told);
             }
             Report::Estimate { bitrate_bps } => {
                 self.senders[sender].remb_bps = Some(bitrate_bps);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::acknowledged::Acknowledged;
 use super::bandwidth::Bandwidth;
 use super::losses::Losses;
 use super::retransmission::{Budget, round_trip_or_default};
@@ -31,6 +32,8 @@ pub(crate) struct Sender {
     pub(crate) mapping: usize,
     /// The next; its low 16 bits are on the wire.
     pub(crate) transport_sequence: u64,
+    /// It tells of packets by their own numbers: the count above is not on the wire.
+    pub(super) acknowledged: Option<Box<Acknowledged>>,
     pub(super) bandwidth: Option<Box<Bandwidth>>,
     /// What all that it is shown would take at its best; none: twice what it is sent.
     pub(super) wanted_bps: Option<u64>,
@@ -80,6 +83,7 @@ impl Sender {
             extensions,
             mapping,
             transport_sequence: 0,
+            acknowledged: None,
             bandwidth: None,
             wanted_bps: None,
             may_estimate: false,

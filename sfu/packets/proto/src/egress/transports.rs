@@ -31,7 +31,10 @@ impl Egress {
         let sender = &mut self.senders[index];
         let previous = std::mem::replace(&mut sender.mapping, mapping);
         sender.extensions = extensions;
-        sender.may_estimate = self.adapts && extensions.has(Extension::TransportSequenceNumber);
+        if extensions.has(Extension::TransportSequenceNumber) {
+            sender.acknowledged = None;
+        }
+        sender.may_estimate = self.adapts && sender.tells_of_packets();
         self.release_mapping(previous);
         // What was sent with other ids cannot be sent again as it was.
         for &(_, slot) in &self.senders[index].slots {

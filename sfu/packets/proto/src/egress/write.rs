@@ -89,7 +89,9 @@ impl Egress {
         }
         pad(arena, padding);
         seal(sender, arena, start, payload - start, numbers.sequence);
-        if outgoing.block.transport_sequence_at != 0 {
+        if outgoing.block.transport_sequence_at != 0
+            || sender.count_unnumbered(header.ssrc, header.sequence)
+        {
             sender.note(now_us, arena.len() - start);
         }
     }
@@ -184,7 +186,7 @@ impl Egress {
         );
         pad(arena, padding);
         seal(sender, arena, start, header_len, sequence);
-        if block.transport_sequence_at != 0 {
+        if block.transport_sequence_at != 0 || sender.count_unnumbered(ssrc, sequence) {
             let now_us = self.clock.us(now);
             sender.note_single(now_us, out.arena.len() - start, 0);
         }

@@ -6,9 +6,9 @@ use super::Ingress;
 use crate::bwe::Arrivals;
 use crate::clock::ntp_to_us;
 use crate::drop::DropReason;
-use crate::handover::{Down, Report};
+use crate::handover::{Acknowledgements, Down, Report};
 use crate::limits::{FEEDBACK_PACKETS, NACKED_PER_PACKET};
-use crate::rtcp::{self, Packet, ReportBlocks, TransportFeedback};
+use crate::rtcp::{self, CongestionFeedback, Packet, ReportBlocks, TransportFeedback};
 use crate::stages::{self, Stage};
 
 /// So many packets that feedback tells of count as one report: reading and matching them takes
@@ -94,6 +94,9 @@ impl Ingress {
             Packet::TransportFeedback(feedback) => {
                 return self.pass_feedback(now, receiver, &feedback);
             }
+            Packet::CongestionFeedback(feedback) => {
+                return self.pass_acknowledgements(now, receiver, &feedback);
+            }
             Packet::Other => {}
         }
         Ok(())
@@ -151,6 +154,30 @@ impl Ingress {
             times_us,
         };
         self.pass(receiver, Report::Arrivals { arrivals, came_at });
+        Ok(())
+    }
+
+    fn pass_acknowledgements(
+        &mut self,
+        came_at: Instant,
+        receiver: usize,
+        feedback: &CongestionFeedback<'_>,
+    ) -> Result<(), DropReason> {
+        if feedback.metrics > FEEDBACK_PACKETS {
+            return Err(DropReason::RtcpMalformed);
+        }
+        let more = feedback.metrics / usize::from(FEEDBACK_PACKETS_A_REPORT);
+        self.receivers[receiver].report_rate.spend(more as u64);
+        let streams = feedback.streams();
+        let packets = streams.flat_map(|stream| {
+            let packets = stream.iter();
+            packets.map(move |(sequence, fate)| (stream.ssrc, sequence, fate))
+        });
+        let told = Acknowledgements {
+            timestamp: feedback.timestamp,
+            packets: packets.collect(),
+        };
+        self.pass(receiver, Report::Acknowledged { told, came_at });
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::Ingress;
+use crate::clock::ntp_middle;
 use crate::handover::{Down, earlier};
 use crate::limits::{LAYER_SILENCE, REPORT_INTERVAL, SOURCE_SILENCE};
 use crate::rtcp;
@@ -35,6 +36,7 @@ impl Ingress {
             next,
             self.report_arrivals(now, receiver, &layers, &mut rtcp),
         );
+        let next = earlier(next, self.acknowledge(now, receiver, &mut rtcp));
         let next = layers.iter().fold(next, |next, &layer| {
             self.close_compound(receiver, &mut rtcp, COMPOUND_BYTES);
             earlier(next, self.ask_publisher(now, receiver, layer, &mut rtcp))
@@ -162,14 +164,15 @@ impl Ingress {
         let ssrcs: Vec<u32> = active.map(|layer| layer.ssrc).collect();
         let ms = self.clock.ms(now);
         let receiver = &mut self.receivers[receiver];
+        let estimates = receiver.estimates();
         let (bandwidth, ceiling) = (&mut receiver.bandwidth, receiver.ceiling.bps());
         if videos.is_empty() {
             bandwidth.rest();
         }
         if let Some(bitrate) = bandwidth.take_due(now)
-            && (!receiver.has_transport_feedback || bandwidth.is_near(ceiling, ms))
+            && (!estimates || bandwidth.is_near(ceiling, ms))
         {
-            let bitrate = match receiver.has_transport_feedback {
+            let bitrate = match estimates {
                 true => ceiling,
                 false => ceiling.min(bitrate * videos.len() as u64),
             };
@@ -191,6 +194,22 @@ impl Ingress {
         arrivals.report(now, (self.ssrc, media), &mut report);
         let next = arrivals.next();
         self.add(receiver, rtcp, report);
+        next
+    }
+
+    fn acknowledge(
+        &mut self,
+        now: Instant,
+        receiver: usize,
+        rtcp: &mut Vec<u8>,
+    ) -> Option<Instant> {
+        let clocks = (self.clock.us(now), ntp_middle(self.clock.ntp(now)));
+        let acknowledgements = &mut self.receivers[receiver].acknowledgements;
+        let reports = acknowledgements.report(now, self.ssrc, clocks);
+        let next = acknowledgements.next();
+        for report in reports {
+            self.add(receiver, rtcp, report);
+        }
         next
     }
 

@@ -58,7 +58,7 @@ impl Ingress {
         let packet = &data[..unprotected.len];
         let map = &self.receivers[receiver].extensions;
         let elements = Elements::parse(packet, &header.extension, map);
-        self.note_arrival(now, receiver, &elements, packet);
+        self.note_arrival(now, receiver, &header, &elements, packet);
         let stream = self.resolve(receiver, &header, &elements, packet)?;
         let (layer, meaning) = self.layer_of_stream(now, receiver, stream, &header)?;
         let payload = match header.has_padding {
@@ -91,7 +91,14 @@ impl Ingress {
         }
     }
 
-    fn note_arrival(&mut self, now: Instant, index: usize, elements: &Elements, packet: &[u8]) {
+    fn note_arrival(
+        &mut self,
+        now: Instant,
+        index: usize,
+        header: &Header,
+        elements: &Elements,
+        packet: &[u8],
+    ) {
         let (us, ms) = (self.clock.us(now), self.clock.ms(now));
         let receiver = &mut self.receivers[index];
         receiver.packets += 1;
@@ -106,6 +113,12 @@ impl Ingress {
             self.shut(index, MediaKind::Video);
         }
         let receiver = &mut self.receivers[index];
+        if receiver.has_congestion_feedback {
+            let told = &mut receiver.acknowledgements;
+            told.record(header.ssrc, header.sequence_number, us, now);
+            let next = told.next();
+            return self.wake(index, next);
+        }
         if !receiver.has_transport_feedback {
             return;
         }

@@ -6,6 +6,7 @@
 //! is, [`layers`] how they come and go, [`rates`] what they cost, [`hold`] frames held to their end, [`control`] RTCP
 //! received, [`redundant`] sound sent twice, [`feedback`] RTCP owed to publishers, [`wishes`] what the send side wants.
 
+mod acknowledgements;
 mod arrivals;
 mod bandwidth;
 mod ceiling;
@@ -252,12 +253,15 @@ impl Ingress {
         let receiver = &mut self.receivers[receiver];
         let sources = receiver.lines.iter().filter_map(|line| line.source);
         let codecs = sources.flat_map(|source| &self.sources[source].codecs);
-        let (mut has_transport_cc, mut has_remb) = (false, false);
+        let (mut has_transport_cc, mut has_ccfb, mut has_remb) = (false, false, false);
         for codec in codecs {
             has_transport_cc |= codec.transport_cc;
+            has_ccfb |= codec.ccfb;
             has_remb |= codec.remb;
         }
         receiver.has_transport_feedback = has_transport_cc;
+        // Two that tell the same would be heeded twice.
+        receiver.has_congestion_feedback = has_ccfb && !has_transport_cc;
         receiver.has_remb = has_remb;
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::acknowledgements::Acknowledgements;
 use super::arrivals::Arrivals;
 use super::bandwidth::Bandwidth;
 use super::ceiling::Ceiling;
@@ -46,6 +47,9 @@ pub(crate) struct Receiver {
     pub(crate) streams: Vec<Stream>,
     pub(crate) has_transport_feedback: bool,
     pub(crate) arrivals: Arrivals,
+    /// In its place: RFC 8888's.
+    pub(crate) has_congestion_feedback: bool,
+    pub(crate) acknowledgements: Acknowledgements,
     pub(crate) has_remb: bool,
     pub(crate) bandwidth: Bandwidth,
     pub(crate) ceiling: Ceiling,
@@ -77,6 +81,8 @@ impl Receiver {
             streams: Vec::new(),
             has_transport_feedback: false,
             arrivals: Arrivals::default(),
+            has_congestion_feedback: false,
+            acknowledgements: Acknowledgements::default(),
             has_remb: false,
             bandwidth: Bandwidth::new(bandwidth_cap_bps),
             ceiling: Ceiling::new(ceiling_bps),
@@ -125,6 +131,11 @@ impl Receiver {
             });
             self.lines.len() - 1
         })
+    }
+
+    /// It is told what arrived when, and finds its rate by that.
+    pub(crate) fn estimates(&self) -> bool {
+        self.has_transport_feedback || self.has_congestion_feedback
     }
 
     pub(crate) fn round_trip(&self) -> Duration {

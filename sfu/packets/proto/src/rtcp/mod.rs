@@ -1,13 +1,17 @@
 //! RTCP as bytes: compound and reduced-size packets, read and written.
 //!
 //! Reading iterates over borrowed slices and refuses what contradicts its own lengths
-//! (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3.1, draft-alvestrand-rmcat-remb,
-//! draft-holmer-rmcat-transport-wide-cc-extensions). Knows no stream and no peer.
+//! (RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3.1, RFC 8888 §3.1,
+//! draft-alvestrand-rmcat-remb, draft-holmer-rmcat-transport-wide-cc-extensions). Knows no stream and no peer.
 
+mod congestion_feedback;
 mod read;
 mod transport_feedback;
 mod write;
 
+pub use congestion_feedback::{
+    Acknowledgement, CongestionFeedback, StreamArrivals, StreamFeedback, write_congestion_feedback,
+};
 pub use read::{MalformedRtcp, NackList, Packet, ReportBlock, ReportBlocks, Ssrcs, packets};
 pub use transport_feedback::{TransportFeedback, write_transport_feedback};
 pub use write::{
@@ -23,6 +27,7 @@ pub(crate) const TRANSPORT_LAYER: u8 = 205;
 pub(crate) const PAYLOAD_SPECIFIC: u8 = 206;
 
 pub(crate) const FORMAT_NACK: u8 = 1;
+pub(crate) const FORMAT_CONGESTION_FEEDBACK: u8 = 11;
 pub(crate) const FORMAT_TRANSPORT_FEEDBACK: u8 = 15;
 pub(crate) const FORMAT_PLI: u8 = 1;
 pub(crate) const FORMAT_FIR: u8 = 4;

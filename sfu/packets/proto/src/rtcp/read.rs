@@ -46,6 +46,7 @@ pub enum Packet<'a> {
         bitrate_bps: u64,
     },
     TransportFeedback(TransportFeedback<'a>),
+    CongestionFeedback(CongestionFeedback<'a>),
     /// SDES, APP, XR and what else needs no answer.
     Other,
 }
@@ -97,6 +98,10 @@ fn parse(kind: u8, format: u8, body: &[u8]) -> Result<Packet<'_>, MalformedRtcp>
             media_ssrc: word(body, 4)?,
             lost: NackList(body.get(8..).ok_or(MalformedRtcp)?),
         }),
+        (TRANSPORT_LAYER, FORMAT_CONGESTION_FEEDBACK) => {
+            CongestionFeedback::parse(body.get(4..).ok_or(MalformedRtcp)?)
+                .map(Packet::CongestionFeedback)
+        }
         (TRANSPORT_LAYER, FORMAT_TRANSPORT_FEEDBACK) => {
             TransportFeedback::parse(body.get(8..).ok_or(MalformedRtcp)?)
                 .map(Packet::TransportFeedback)

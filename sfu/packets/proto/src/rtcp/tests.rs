@@ -128,6 +128,84 @@ fn transport_feedback_round_trips_losses_reordering_and_long_gaps() {
 }
 
 #[test]
+fn congestion_feedback_round_trips_streams_losses_and_odd_numbers() {
+    let now_us = 20_000_000;
+    let stream = |ssrc, first_sequence, times_us| StreamArrivals {
+        ssrc,
+        first_sequence,
+        times_us,
+    };
+    let one = [
+        Some(now_us),
+        None,
+        Some(now_us - 250_000),
+        Some(now_us - 9_000_000),
+        Some(now_us + 5_000),
+    ];
+    let streams = [
+        stream(7, 65_534, &one[..]),
+        stream(8, 3, &[]),
+        stream(9, 1, &one[1..3]),
+    ];
+    let mut out = Vec::new();
+    write_congestion_feedback(&mut out, 1, (now_us, 0xabcd_1234), &streams);
+    let sizes: usize = streams.iter().map(StreamArrivals::size).sum();
+    assert_eq!(out.len(), 12 + sizes);
+    let Packet::CongestionFeedback(feedback) = only(&out) else {
+        panic!()
+    };
+    assert_eq!((feedback.timestamp, feedback.metrics), (0xabcd_1234, 7));
+    let told: Vec<_> = feedback.streams().collect();
+    let ssrcs: Vec<u32> = told.iter().map(|stream| stream.ssrc).collect();
+    assert_eq!(ssrcs, [7, 8, 9]);
+    let metrics: Vec<_> = told[0].iter().collect();
+    assert_eq!(
+        metrics,
+        [
+            (65_534, Acknowledgement::Received(0)),
+            (65_535, Acknowledgement::Lost),
+            (0, Acknowledgement::Received(256)),
+            (1, Acknowledgement::ReceivedSometime),
+            (2, Acknowledgement::Received(0)),
+        ]
+    );
+    assert_eq!(told[1].iter().count(), 0);
+    assert_eq!(told[2].iter().count(), 2);
+}
+
+#[test]
+fn congestion_feedback_reads_over_ecn_marks_and_refuses_what_is_not_there() {
+    // RFC 8888 §3.1: R, two bits of ECN, thirteen of the offset.
+    let mut packet = vec![0x8b, 205, 0, 5];
+    packet.extend_from_slice(&[0, 0, 0, 1]);
+    packet.extend_from_slice(&[0, 0, 0, 7, 0, 5, 0, 2, 0xe4, 0x00, 0xbf, 0xff]);
+    packet.extend_from_slice(&[1, 2, 3, 4]);
+    let Packet::CongestionFeedback(feedback) = only(&packet) else {
+        panic!()
+    };
+    assert_eq!(feedback.timestamp, 0x0102_0304);
+    let stream = feedback.streams().next().expect("one");
+    let metrics: Vec<_> = stream.iter().collect();
+    assert_eq!(
+        metrics,
+        [
+            (5, Acknowledgement::Received(1024)),
+            (6, Acknowledgement::ReceivedSometime),
+        ]
+    );
+    for (at, wrong) in [(15, 3), (15, 1), (14, 1), (14, 0x40)] {
+        let mut packet = packet.clone();
+        packet[at] = wrong;
+        let read = packets(&packet).next().expect("one");
+        // An odd number of blocks is padded to the same length.
+        assert_eq!(read.is_err(), (at, wrong) != (15, 1), "{at} {wrong}");
+    }
+    let mut short = packet[..8].to_vec();
+    short[3] = 1;
+    assert!(packets(&short).next().expect("one").is_err());
+}
+
+#[test]
 fn transport_feedback_ends_where_a_delta_does_not_fit() {
     let mut out = Vec::new();
     let arrivals = [Some(0), Some(60_000_000)];
@@ -168,9 +246,17 @@ fn no_bytes_panic() {
             .collect();
         (data[0], data[2], data[3]) = (0x80 | data[0] & 0x3f, 0, data[3] % 10);
         data[1] = 200 + data[1] % 8;
+        if data[0] & 0x1f == 11 {
+            // A count that can be right.
+            (data[14], data[15]) = (0, data[15] % 8);
+        }
         for packet in packets(&data).flatten() {
             match packet {
                 Packet::TransportFeedback(feedback) => drop(feedback.arrivals()),
+                Packet::CongestionFeedback(feedback) => {
+                    let count: usize = feedback.streams().map(|stream| stream.iter().count()).sum();
+                    assert_eq!(count, feedback.metrics);
+                }
                 Packet::Nack { lost, .. } => drop(lost.iter().count()),
                 Packet::Fir(ssrcs) | Packet::Bye(ssrcs) => drop(ssrcs.iter().count()),
                 Packet::SenderReport { blocks, .. } => drop(blocks.iter().count()),

@@ -13,7 +13,7 @@ pub struct SenderInfo {
 }
 
 /// Appends head and body; the length field counts what `body` wrote.
-fn packet(out: &mut Vec<u8>, kind: u8, count: u8, body: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn packet(out: &mut Vec<u8>, kind: u8, count: u8, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0x80 | count, kind, 0, 0]);
     body(out);

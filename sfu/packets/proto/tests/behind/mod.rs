@@ -9,7 +9,8 @@ use std::time::Duration;
 use sfu_link::{Conditions, Fate, Link};
 use sfu_proto::command::Extension;
 use sfu_proto::rtcp::{
-    ReportBlock, write_pli, write_receiver_report, write_remb, write_transport_feedback,
+    ReportBlock, StreamArrivals, write_congestion_feedback, write_pli, write_receiver_report,
+    write_remb, write_transport_feedback,
 };
 
 use crate::world::{Peer, Rtp, World};
@@ -22,6 +23,8 @@ const HEADERS: usize = 28;
 pub enum Tells {
     /// Transport-wide feedback.
     Arrivals,
+    /// Feedback by packets' own numbers (RFC 8888).
+    Acknowledgements,
     /// REMB and receiver reports.
     Remb,
 }
@@ -52,6 +55,8 @@ pub struct Behind {
     pub dropped: u64,
     pub entered: u64,
     arrivals: BTreeMap<u64, i64>,
+    /// Of each SSRC what came since the last report, and the highest that was told of.
+    acknowledged: BTreeMap<u32, (BTreeMap<u64, i64>, Option<u64>)>,
     told_up_to: Option<u64>,
     feedbacks: u8,
     streams: BTreeMap<u32, Stream>,
@@ -73,6 +78,7 @@ impl Behind {
             dropped: 0,
             entered: 0,
             arrivals: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
             told_up_to: None,
             feedbacks: 0,
             streams: BTreeMap::new(),
@@ -136,6 +142,8 @@ impl Behind {
     }
 
     fn note_arrival(&mut self, now: Duration, rtp: &Rtp) {
+        let (came, _) = self.acknowledged.entry(rtp.header.ssrc).or_default();
+        came.insert(rtp.index, now.as_micros() as i64 + 77_000_000);
         let Some(number) = rtp.extension(Extension::TransportSequenceNumber) else {
             return;
         };
@@ -153,6 +161,9 @@ impl Behind {
         let mut rtcp = Vec::new();
         if self.tells == Tells::Arrivals {
             self.tell_arrivals(&mut rtcp);
+        }
+        if self.tells == Tells::Acknowledgements {
+            self.acknowledge(now, &mut rtcp);
         }
         if is_whole_second {
             self.tell_losses(&mut rtcp);
@@ -175,6 +186,34 @@ impl Behind {
         self.told_up_to = Some(highest);
         write_transport_feedback(rtcp, (1, 2), base as u16, self.feedbacks, &times);
         self.feedbacks = self.feedbacks.wrapping_add(1);
+    }
+
+    fn acknowledge(&mut self, now: Duration, rtcp: &mut Vec<u8>) {
+        let mut streams = Vec::new();
+        for (&ssrc, (came, told_up_to)) in &mut self.acknowledged {
+            let came = std::mem::take(came);
+            let (Some(&first), Some(&highest)) = (came.keys().next(), came.keys().next_back())
+            else {
+                continue;
+            };
+            let first = told_up_to.map_or(first, |told| first.min(told + 1));
+            let times = (first..=highest).map(|index| came.get(&index).copied());
+            streams.push((ssrc, first as u16, times.collect::<Vec<_>>()));
+            *told_up_to = Some(highest);
+        }
+        let streams: Vec<_> = streams
+            .iter()
+            .map(|(ssrc, first_sequence, times_us)| StreamArrivals {
+                ssrc: *ssrc,
+                first_sequence: *first_sequence,
+                times_us,
+            })
+            .collect();
+        if !streams.is_empty() {
+            let now_us = now.as_micros() as i64 + 77_000_000;
+            let ntp = ((now_us as u64) << 16) / 1_000_000;
+            write_congestion_feedback(rtcp, 1, (now_us, ntp as u32), &streams);
+        }
     }
 
     /// Of each stream that something came of; who has got nothing says nothing.

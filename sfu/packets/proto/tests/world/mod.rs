@@ -404,6 +404,7 @@ pub fn codec(codec: Codec, payload_type: u8, clock_rate: u32) -> CodecParameters
         pli: false,
         fir: false,
         transport_cc: false,
+        ccfb: false,
         remb: false,
     }
 }
