@@ -7,6 +7,7 @@
  */
 import { Store } from "../store.ts";
 import { type CameraPlan, FULL } from "./camera.ts";
+import { isTab, watchMotion } from "./motion.ts";
 
 /** Why a device cannot be used; `insecure`: the page is not on HTTPS, so browsers offer no devices. */
 export type DeviceProblem = "insecure" | "denied" | "missing" | "busy" | "failed";
@@ -30,6 +31,8 @@ export interface CaptureState {
   camera: DeviceState;
   screen: DeviceState;
   screenAudio: MediaStreamTrack | null;
+  /** The shared tab plays something: smooth before sharp. */
+  screenMoves: boolean;
   microphones: DeviceChoice[];
   cameras: DeviceChoice[];
   speakers: DeviceChoice[];
@@ -44,6 +47,8 @@ export class Capture {
   readonly state: Store<CaptureState>;
   readonly #devices: MediaDevices | undefined;
   readonly #plan: CameraPlan;
+  readonly #watchMotion: typeof watchMotion;
+  #sharing: AbortController | null = null;
   #closed = false;
   #released = false;
 
@@ -51,7 +56,9 @@ export class Capture {
     devices: MediaDevices | undefined,
     chosen: CaptureState["chosen"] = { microphone: "", camera: "", speaker: "" },
     camera: CameraPlan = FULL,
+    motion: typeof watchMotion = watchMotion,
   ) {
+    this.#watchMotion = motion;
     this.#plan = camera;
     this.#devices = devices;
     this.state = new Store<CaptureState>({
@@ -59,6 +66,7 @@ export class Capture {
       camera: OFF,
       screen: OFF,
       screenAudio: null,
+      screenMoves: false,
       microphones: [],
       cameras: [],
       speakers: [],
@@ -225,17 +233,28 @@ export class Capture {
     // Letters must stay sharp; frames may be skipped.
     track.contentHint = "detail";
     track.onended = () => this.#stopScreen();
+    this.#sharing?.abort();
+    this.#sharing = new AbortController();
     this.state.patch({
       screen: { on: true, pending: false, problem: null, track },
       screenAudio: audio,
+      screenMoves: false,
     });
+    if (!audio || !isTab(track)) return;
+    const onMotion = (moves: boolean) => {
+      track.contentHint = moves ? "motion" : "detail";
+      this.state.patch({ screenMoves: moves });
+    };
+    this.#watchMotion(audio, onMotion, this.#sharing.signal);
   }
 
   #stopScreen(): void {
     const { screen, screenAudio } = this.state.get();
     screen.track?.stop();
     screenAudio?.stop();
-    this.state.patch({ screen: OFF, screenAudio: null });
+    this.#sharing?.abort();
+    this.#sharing = null;
+    this.state.patch({ screen: OFF, screenAudio: null, screenMoves: false });
   }
 
   #patch(kind: "microphone" | "camera" | "screen", part: Partial<DeviceState>): void {

@@ -36,6 +36,9 @@ export class Publisher {
 
   #apply(): void {
     const state = this.#capture.state.get();
+    // Letters must stay sharp; faces and films must move.
+    void this.#transport.prefer("screen", state.screenMoves ? "maintain-framerate" : "maintain-resolution");
+    void this.#transport.prefer("camera", "maintain-framerate");
     for (const source of SOURCES) {
       const track = sentTrack(state, source);
       void this.#transport.send(source, track).catch((error: unknown) => {

@@ -7,6 +7,7 @@
  */
 import type { OfferedTrack, TrackSource } from "../protocol/index.ts";
 import { FULL } from "./camera.ts";
+import { fitEncodings } from "./encodings.ts";
 
 export const SOURCES: readonly TrackSource[] = ["microphone", "camera", "screen", "screen_audio"];
 
@@ -28,6 +29,7 @@ export class MediaTransport {
   readonly #slots: Record<"audio" | "video", RTCRtpTransceiver[]>;
   readonly #sending = new Map<TrackSource, MediaStreamTrack | null>();
   readonly #streams = new Map<string, MediaStream>();
+  readonly #preferred = new Map<TrackSource, RTCDegradationPreference>();
   #prepared: Promise<string> | null = null;
   #onState: ((state: PathState) => void) | null = null;
   #choosing: Promise<void> = Promise.resolve();
@@ -67,6 +69,8 @@ export class MediaTransport {
 
   async accept(answer: string): Promise<void> {
     await this.#link.setRemoteDescription({ type: "answer", sdp: answer });
+    // Only now the codec is known.
+    void this.#fitCamera();
   }
 
   /** A new offer with new ICE credentials, after the path was lost. */
@@ -89,13 +93,22 @@ export class MediaTransport {
     if ((this.#sending.get(source) ?? null) === track) return;
     this.#sending.set(source, track);
     await this.#sends[source].sender.replaceTrack(track);
+    if (source === "camera") void this.#fitCamera();
+  }
+
+  /** What is given up first where not all can be had. Browsers that do not know it leave it unread. */
+  prefer(source: TrackSource, preference: RTCDegradationPreference): Promise<void> {
+    if (this.#preferred.get(source) === preference) return this.#choosing;
+    this.#preferred.set(source, preference);
+    return this.#change(source, (parameters) => {
+      parameters.degradationPreference = preference;
+      return true;
+    });
   }
 
   /** Encode these layers of a simulcast source, and no others. */
   choose(source: TrackSource, rids: readonly string[]): Promise<void> {
-    // One after the other: parameters that were read before another change are refused.
-    this.#choosing = this.#choosing.then(() => chooseLayers(this.#sends[source].sender, rids));
-    return this.#choosing;
+    return this.#change(source, (parameters) => chooseLayers(parameters, rids));
   }
 
   get videoSlots(): number {
@@ -127,6 +140,28 @@ export class MediaTransport {
     this.#link.onconnectionstatechange = null;
     this.#onState = null;
     this.#link.close();
+  }
+
+  /** The layers of the camera by the size that it gives and the codec that was agreed on. */
+  #fitCamera(): Promise<void> {
+    const { width = 0, height = 0 } = this.#sending.get("camera")?.getSettings?.() ?? {};
+    // A picture that stands upright has as many lines as it is narrow.
+    const lines = Math.min(width, height);
+    if (lines === 0) return this.#choosing;
+    return this.#change("camera", (parameters) => fitEncodings(parameters, lines));
+  }
+
+  /** One after the other: parameters that were read before another change are refused. */
+  #change(source: TrackSource, change: (parameters: RTCRtpSendParameters) => boolean): Promise<void> {
+    this.#choosing = this.#choosing.then(async () => {
+      const { sender } = this.#sends[source];
+      const parameters = sender.getParameters();
+      if (!change(parameters)) return;
+      await sender
+        .setParameters(parameters)
+        .catch((error: unknown) => console.warn("cannot change what is sent", source, error));
+    });
+    return this.#choosing;
   }
 
   #addSend(kind: "audio" | "video", encodings?: readonly RTCRtpEncodingParameters[]): RTCRtpTransceiver {
@@ -170,13 +205,15 @@ function pathState(state: RTCPeerConnectionState): PathState | null {
   }
 }
 
-async function chooseLayers(sender: RTCRtpSender, rids: readonly string[]): Promise<void> {
-  const parameters = sender.getParameters();
-  if (parameters.encodings.every((encoding) => encoding.active === rids.includes(encoding.rid ?? ""))) return;
-  for (const encoding of parameters.encodings) encoding.active = rids.includes(encoding.rid ?? "");
-  await sender
-    .setParameters(parameters)
-    .catch((error: unknown) => console.warn("cannot choose layers", error));
+/** Whether anything changed. */
+function chooseLayers(parameters: RTCRtpSendParameters, rids: readonly string[]): boolean {
+  let hasChanged = false;
+  for (const encoding of parameters.encodings) {
+    const active = rids.includes(encoding.rid ?? "");
+    hasChanged ||= encoding.active !== active;
+    encoding.active = active;
+  }
+  return hasChanged;
 }
 
 /**

@@ -17,15 +17,23 @@ export class FakeTrack extends EventTarget {
 
 class FakeSender {
   track: unknown = null;
+  preference: string | undefined;
+  /** As agreed on; none before the answer. */
+  codecs: { mimeType: string }[] = [];
   #encodings: RTCRtpEncodingParameters[];
   constructor(init: RTCRtpTransceiverInit) {
     this.#encodings = init.sendEncodings ?? [];
   }
   getParameters() {
-    return { encodings: this.#encodings.map((encoding) => ({ active: true, ...encoding })) };
+    const encodings = this.#encodings.map((encoding) => ({ active: true, ...encoding }));
+    return { encodings, codecs: this.codecs, degradationPreference: this.preference };
   }
-  async setParameters({ encodings }: { encodings: RTCRtpEncodingParameters[] }): Promise<void> {
-    this.#encodings = encodings;
+  async setParameters(parameters: {
+    encodings: RTCRtpEncodingParameters[];
+    degradationPreference?: string;
+  }): Promise<void> {
+    this.#encodings = parameters.encodings;
+    this.preference = parameters.degradationPreference;
   }
   async replaceTrack(track: unknown): Promise<void> {
     this.track = track;
