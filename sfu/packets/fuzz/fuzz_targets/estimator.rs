@@ -13,11 +13,18 @@ fuzz_target!(|data: &[u8]| {
         let (head, rest) = chunk.split_at(chunk.len().min(4));
         let [kind, wait, size, many] = std::array::from_fn(|at| head.get(at).copied().unwrap_or(0));
         now_us += i64::from(wait) * 1_000;
-        match kind % 4 {
+        match kind % 5 {
             0 => {
                 for _ in 0..many {
                     let (bytes, cluster) = (usize::from(size) * 6, wait % 3);
-                    estimator.on_sent(now_us, Sent { number, bytes, cluster });
+                    estimator.on_sent(
+                        now_us,
+                        Sent {
+                            number,
+                            bytes,
+                            cluster,
+                        },
+                    );
                     number += 1;
                 }
             }
@@ -27,7 +34,13 @@ fuzz_target!(|data: &[u8]| {
                         && let Ok(times_us) = feedback.arrivals()
                     {
                         let base_sequence = feedback.base_sequence;
-                        estimator.on_feedback(now_us, &Arrivals { base_sequence, times_us });
+                        estimator.on_feedback(
+                            now_us,
+                            &Arrivals {
+                                base_sequence,
+                                times_us,
+                            },
+                        );
                     }
                 }
             }
@@ -37,7 +50,23 @@ fuzz_target!(|data: &[u8]| {
                 });
                 let base_sequence = (number as u16).wrapping_sub(u16::from(many));
                 let times_us = times_us.collect();
-                estimator.on_feedback(now_us, &Arrivals { base_sequence, times_us });
+                estimator.on_feedback(
+                    now_us,
+                    &Arrivals {
+                        base_sequence,
+                        times_us,
+                    },
+                );
+            }
+            3 => {
+                // As feedback by streams tells: of some numbers, not of those between.
+                let base = (number as u16).wrapping_sub(u16::from(many));
+                let told = (0u16..).zip(rest).filter(|(_, byte)| **byte % 3 > 0);
+                let told = told.map(|(index, &byte)| {
+                    let time_us = (byte > 40).then(|| now_us - i64::from(byte) * 976);
+                    (base.wrapping_add(index), time_us)
+                });
+                estimator.on_told(now_us, told);
             }
             _ => {
                 estimator.handle_timeout(now_us);

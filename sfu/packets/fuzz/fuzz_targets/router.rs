@@ -25,7 +25,8 @@ fn path(peer: u8) -> Path {
     }
 }
 
-fn codec(codec: Codec, payload_type: u8) -> CodecParameters {
+/// The second peer has no transport-wide numbers, and tells by packets' own.
+fn codec(peer: u8, codec: Codec, payload_type: u8) -> CodecParameters {
     CodecParameters {
         codec,
         payload_type,
@@ -35,17 +36,18 @@ fn codec(codec: Codec, payload_type: u8) -> CodecParameters {
         nack: true,
         pli: true,
         fir: true,
-        transport_cc: payload_type.is_multiple_of(4),
+        transport_cc: peer == 0 && payload_type.is_multiple_of(4),
+        ccfb: peer == 1,
         remb: true,
     }
 }
 
-fn codecs() -> Vec<CodecParameters> {
+fn codecs(peer: u8) -> Vec<CodecParameters> {
     vec![
-        codec(Codec::Vp8, 96),
-        codec(Codec::Vp9, 98),
-        codec(Codec::H264, 100),
-        codec(Codec::Av1, 102),
+        codec(peer, Codec::Vp8, 96),
+        codec(peer, Codec::Vp9, 98),
+        codec(peer, Codec::H264, 100),
+        codec(peer, Codec::Av1, 102),
     ]
 }
 
@@ -59,6 +61,7 @@ fn connect(router: &mut Router, now: Instant, peer: u8) {
     };
     let extensions = (1..)
         .zip(sfu_proto::rtp::EXTENSIONS)
+        .filter(|&(_, one)| peer == 0 || one != Extension::TransportSequenceNumber)
         .collect::<Vec<(u8, Extension)>>();
     router.handle_command(
         now,
@@ -101,13 +104,14 @@ fn publish(peer: u8, id: u64, kind: MediaKind) -> Command {
             transport: TransportId(peer.into()),
             mid: id.to_string(),
             kind,
-            codecs: codecs(),
+            codecs: codecs(peer),
             rids: Vec::new(),
             announced: vec![sfu_proto::command::AnnouncedSsrc {
                 ssrc: id as u32 * 2,
                 rtx_ssrc: Some(id as u32 * 2 + 1),
             }],
             room: Some(RoomId(0)),
+            is_screen: id == 2,
         },
     }
 }
@@ -119,7 +123,7 @@ fn slot(peer: u8, id: u64, kind: MediaKind) -> Command {
             transport: TransportId(peer.into()),
             mid: id.to_string(),
             kind,
-            codecs: codecs(),
+            codecs: codecs(peer),
             ssrc: id as u32,
             rtx_ssrc: id.is_multiple_of(2).then_some(100 + id as u32),
             cname: "c".into(),

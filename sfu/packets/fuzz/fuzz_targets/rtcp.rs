@@ -14,6 +14,11 @@ fuzz_target!(|data: &[u8]| {
             }
             Ok(Packet::Bye(ssrcs) | Packet::Fir(ssrcs)) => ssrcs.iter().count(),
             Ok(Packet::Nack { lost, .. }) => lost.iter().count(),
+            Ok(Packet::CongestionFeedback(feedback)) => {
+                let count = feedback.streams().map(|stream| stream.iter().count()).sum();
+                assert_eq!(feedback.metrics, count);
+                count
+            }
             Ok(Packet::TransportFeedback(feedback)) => {
                 let arrivals = feedback.arrivals().map_or(0, |arrivals| arrivals.len());
                 assert!(arrivals <= usize::from(feedback.status_count));
