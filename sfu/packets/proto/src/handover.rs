@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::allocator::TEMPORAL_LAYERS;
+use crate::codecs::dependency::ActiveTargets;
 use crate::command::{Codec, Command, MediaKind};
 use crate::ids::{RoomId, SourceId, TransportId};
 use crate::transmit::Path;
@@ -188,6 +189,8 @@ pub(crate) struct Packet {
     pub(crate) tl0_picture_index: Option<u8>,
     /// Of the dependency descriptor.
     pub(crate) frame_number: Option<u16>,
+    /// What it says of several decode targets.
+    pub(crate) targets: Option<Arc<ActiveTargets>>,
     pub(crate) layers: FrameLayers,
     /// Elements to forward, each as extension index, length, data.
     pub(crate) extensions: Range<u32>,

@@ -54,6 +54,8 @@ struct Encoder {
     keyframes: usize,
     references: BTreeMap<FrameId, Vec<FrameId>>,
     packets: BTreeMap<FrameId, usize>,
+    /// Temporal layer of each picture, and whether it is a key picture.
+    pictures: BTreeMap<u16, (u8, bool)>,
 }
 
 impl Encoder {
@@ -89,6 +91,7 @@ impl Encoder {
             keyframes: 0,
             references: BTreeMap::new(),
             packets: BTreeMap::new(),
+            pictures: BTreeMap::new(),
         }
     }
 
@@ -109,6 +112,7 @@ impl Encoder {
             self.keyframes += 1;
         }
         let temporal = PATTERN[self.since_key % 4];
+        self.pictures.insert(self.picture, (temporal, is_key));
         let mut sent = Vec::new();
         for spatial in 0..self.active {
             let id = (self.picture, spatial);
@@ -329,6 +333,8 @@ struct Decoder {
     indices: BTreeSet<u64>,
     decoded: BTreeSet<FrameId>,
     dependencies: Dependencies,
+    /// Decode targets that it was told of last, one bit each.
+    targets: Option<u32>,
     numbers: Vec<u16>,
     /// Of the picture that is being received.
     open: BTreeMap<FrameId, usize>,
@@ -371,6 +377,8 @@ impl Decoder {
             let descriptor = rtp.extension(Extension::DependencyDescriptor).unwrap();
             let frame = self.dependencies.read(descriptor).unwrap();
             self.numbers.push(frame.number);
+            let targets = self.dependencies.take_targets();
+            self.targets = targets.map(|targets| targets.all());
         }
         (
             u16::from_be_bytes([rtp.payload[at], rtp.payload[at + 1]]),
@@ -382,6 +390,7 @@ impl Decoder {
     fn end_picture(&mut self, encoder: &Encoder) {
         let open = std::mem::take(&mut self.open);
         let highest = open.keys().last().copied().unwrap();
+        self.waits_for_nothing(highest.0, &open, encoder);
         for (id, packets) in open {
             assert_eq!(packets, encoder.packets[&id], "{id:?} is whole");
             for reference in &encoder.references[&id] {
@@ -393,6 +402,30 @@ impl Decoder {
             self.decoded.insert(id);
         }
         self.shown.push((highest.1, highest.0));
+    }
+
+    /// What the targets that it was told of need of a picture has come.
+    fn waits_for_nothing(&self, picture: u16, open: &BTreeMap<FrameId, usize>, encoder: &Encoder) {
+        let (temporal, is_key) = encoder.pictures[&picture];
+        for (upto, frames) in self.told(encoder.layers) {
+            for spatial in 0..encoder.layers {
+                let frame = (spatial, temporal, is_key);
+                let is_needed = encoder.indication(frame, (upto, frames)) != 0
+                    && encoder.packets.contains_key(&(picture, spatial));
+                assert!(
+                    !is_needed || open.contains_key(&(picture, spatial)),
+                    "S{upto}T{frames} waits for layer {spatial} of {picture}"
+                );
+            }
+        }
+    }
+
+    /// Spatial and temporal layers of the targets that it was told of.
+    fn told(&self, layers: u8) -> Vec<(u8, u8)> {
+        let told = self.targets.unwrap_or(0);
+        let all = (0..layers).flat_map(|spatial| (0..3).map(move |temporal| (spatial, temporal)));
+        let told = all.enumerate().filter(|(index, _)| told >> index & 1 == 1);
+        told.map(|(_, target)| target).collect()
     }
 
     fn has_no_hole(&self) {
@@ -486,6 +519,11 @@ fn temporal_layers_are_left_out_by_the_dependency_descriptor() {
                 shown.len()
             );
             assert!(kbps <= limit, "{codec:?}: {kbps} of {limit} kbit/s");
+            if codec != Codec::Vp9 {
+                let highest = [2, 1, 0][share / 2];
+                let expected: Vec<_> = (0..=highest).map(|temporal| (0, temporal)).collect();
+                assert_eq!(room.decoder.told(1), expected, "{limit} kbit/s");
+            }
         }
         assert_eq!(
             room.encoder.keyframes, keyframes,
@@ -518,6 +556,17 @@ fn spatial_layers_of_one_stream_are_rungs_of_a_ladder() {
                     shown.len()
                 );
                 assert!(kbps <= limit, "{name}: {kbps} kbit/s");
+                if codec == Codec::Av1 {
+                    // Lower layers go on alone only where those above need them.
+                    let lowest = if mode == Mode::Full { 0 } else { layer };
+                    let told = room.decoder.told(3);
+                    assert!(
+                        told.iter()
+                            .all(|(spatial, _)| (lowest..=layer).contains(spatial)),
+                        "{name}: {told:?}"
+                    );
+                    assert!(told.contains(&(layer, 1)), "{name}: {told:?}");
+                }
                 if layer < before && mode == Mode::Full {
                     assert_eq!(room.encoder.keyframes, keyframes, "{name}: at once");
                 }

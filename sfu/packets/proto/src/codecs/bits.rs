@@ -29,6 +29,15 @@ impl<'a> Bits<'a> {
         (self.position <= self.data.len() * 8).then_some(())
     }
 
+    /// From the first.
+    pub(super) fn position(&self) -> u32 {
+        self.position as u32
+    }
+
+    pub(super) fn left(&self) -> u32 {
+        (self.data.len() * 8).saturating_sub(self.position) as u32
+    }
+
     /// ue(v)
     pub(super) fn unsigned(&mut self) -> Option<u32> {
         let mut zeros = 0;

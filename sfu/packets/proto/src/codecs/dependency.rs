@@ -5,6 +5,12 @@
 //! What a stream's frames look like (its templates and decode targets) stands in the descriptor of its
 //! keyframes alone and is remembered here. Knows no packet, no subscriber and no payload.
 
+mod targets;
+
+use std::sync::Arc;
+
+pub use self::targets::ActiveTargets;
+use self::targets::Target;
 use super::bits::Bits;
 
 const TEMPLATES: usize = 64;
@@ -86,6 +92,8 @@ struct Structure {
     templates: Vec<Template>,
     /// The layers that each decode target is made of.
     targets: Vec<Layers>,
+    /// The same, as who leaves layers out must know them.
+    whole: Arc<[Target]>,
     chains: u32,
     spatial_layers: u8,
     /// The largest picture, where it is told.
@@ -102,6 +110,8 @@ pub struct Dependencies {
     active: u32,
     /// Of the frame that told them.
     active_since: u16,
+    /// Of the last descriptor that was read.
+    told: Option<ActiveTargets>,
 }
 
 /// The fields before the frame's own (A.8.2: mandatory and extended).
@@ -142,6 +152,7 @@ impl Dependencies {
     /// # Errors
     /// It is not well-formed, or refers to what is not known.
     pub fn read(&mut self, data: &[u8]) -> Result<FrameDependencies, DescriptorError> {
+        self.told = None;
         let bits = &mut Bits::new(data);
         let head = Head::read(bits, data.len() > 3).ok_or(DescriptorError::Truncated)?;
         let attached = match head.has_structure {
@@ -154,6 +165,8 @@ impl Dependencies {
             return Err(DescriptorError::UnknownStructure);
         }
         let targets = structure.targets.len();
+        // Without the extended part it would follow the flags of that.
+        let at = bits.position().max(29);
         let mut active = None;
         if head.has_active_targets {
             let told = bits
@@ -180,7 +193,30 @@ impl Dependencies {
         for since in [&mut self.since, &mut self.active_since] {
             follow(since, head.number);
         }
-        Ok(self.describe(&head, template.layers, indications))
+        let frame = self.describe(&head, template.layers, indications);
+        self.told = self.structure.as_ref().map(|structure| ActiveTargets {
+            targets: Arc::clone(&structure.whole),
+            active: self.active,
+            top: self.highest_sent(),
+            at,
+            has_mask: head.has_active_targets,
+            has_structure: head.has_structure,
+        });
+        Ok(frame)
+    }
+
+    /// What the last descriptor that was read says of the stream's decode targets, where there are
+    /// several.
+    pub fn take_targets(&mut self) -> Option<ActiveTargets> {
+        self.told.take().filter(|told| told.targets.len() > 1)
+    }
+
+    /// The highest spatial layer that some active target has.
+    fn highest_sent(&self) -> u8 {
+        let targets = self.structure.iter().flat_map(|held| &held.targets);
+        let active = targets.enumerate();
+        let active = active.filter(|(target, _)| self.active & 1 << target != 0);
+        active.map(|(_, layers)| layers.spatial).max().unwrap_or(0)
     }
 
     /// Spatial layers that its stream may have; 1 until a structure came.
@@ -317,8 +353,10 @@ impl Structure {
                 temporal: most.temporal.max(layers.temporal),
             })
         };
-        let targets = (0..targets).map(layers_of).collect();
+        let targets: Vec<_> = (0..targets).map(layers_of).collect();
+        let whole = (0..targets.len()).map(|target| Target::of(target, &targets, &templates));
         Ok(Self {
+            whole: whole.collect(),
             id,
             templates,
             targets,

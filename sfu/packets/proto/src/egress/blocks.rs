@@ -25,6 +25,8 @@ pub(crate) struct Extras<'a> {
     pub(crate) mid: Option<&'a str>,
     /// Numbers and times that differ with every send.
     pub(crate) is_stamped: bool,
+    /// A dependency descriptor in place of the packet's own.
+    pub(crate) descriptor: Option<&'a [u8]>,
 }
 
 /// The blocks of the burst being walked.
@@ -75,6 +77,7 @@ impl Blocks {
         let extras = Extras {
             mid: None,
             is_stamped: true,
+            descriptor: None,
         };
         let block = self.build(map, burst, &burst.packets[packet], extras);
         self.built[mapping][packet] = Some(block);
@@ -96,7 +99,14 @@ impl Blocks {
         let mid = extras
             .mid
             .and_then(|mid| Some((map.id(Extension::Mid)?, mid.as_bytes())));
-        let forwarded = || elements(burst.extensions(packet), map);
+        let own = map.id(Extension::DependencyDescriptor);
+        let forwarded = || {
+            let elements = elements(burst.extensions(packet), map);
+            elements.map(|(id, data)| match extras.descriptor {
+                Some(descriptor) if Some(id) == own => (id, descriptor),
+                _ => (id, data),
+            })
+        };
         let sizes = transport_sequence
             .map(|id| (id, TRANSPORT_SEQUENCE_BYTES))
             .into_iter()
@@ -119,8 +129,7 @@ impl Blocks {
         let mut frame_number_at = 0;
         for (id, data) in forwarded() {
             let at = block.push(id, data) as u16;
-            if map.id(Extension::DependencyDescriptor) == Some(id) && packet.frame_number.is_some()
-            {
+            if own == Some(id) && packet.frame_number.is_some() {
                 frame_number_at = at + 1;
             }
         }

@@ -92,6 +92,7 @@ mod tests {
             picture_id: None,
             tl0_picture_index: None,
             frame_number: None,
+            targets: None,
             layers: Default::default(),
             extensions: 0..0,
             payload: 0..0,

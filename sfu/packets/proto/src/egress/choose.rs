@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Egress;
 use super::slot::Limit;
+use super::targets::ToldTargets;
 use crate::event::Event;
 use crate::handover::{LayerKey, Packet, Up};
 use crate::ids::SourceId;
@@ -212,6 +213,7 @@ impl Egress {
         slot.is_report_due = true;
         slot.begun = None;
         slot.layers.begin_anew();
+        slot.targets = ToldTargets::default();
         let sender = slot.sender;
         if slot.wanted.take_if(|key| *key == packet.layer).is_some() {
             // Said even now: where the keyframe began the layer, it came before the wish for it.

@@ -29,6 +29,7 @@ mod run;
 mod sender;
 mod shed;
 mod slot;
+mod targets;
 mod thinned;
 mod transports;
 mod view;

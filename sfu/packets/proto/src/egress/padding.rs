@@ -80,6 +80,7 @@ impl Egress {
         let extras = Extras {
             mid: None,
             is_stamped: true,
+            descriptor: None,
         };
         let extensions = &sender.extensions;
         let (burst, packet) = (Burst::default(), empty_packet());
@@ -140,6 +141,7 @@ fn empty_packet() -> Packet {
         picture_id: None,
         tl0_picture_index: None,
         frame_number: None,
+        targets: None,
         layers: FrameLayers::default(),
         extensions: 0..0,
         payload: 0..0,

@@ -301,6 +301,7 @@ mod tests {
             picture_id: Some(sequence as u16 & PICTURE_ID_MASK),
             tl0_picture_index: Some(sequence as u8),
             frame_number: Some(sequence as u16),
+            targets: None,
             layers: Default::default(),
             extensions: 0..0,
             payload: 0..0,

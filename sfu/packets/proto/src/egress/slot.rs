@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::redundancy::Redundant;
 use super::retransmission::Retransmissions;
 use super::rewrite::{Numbers, Rewrite};
+use super::targets::ToldTargets;
 use crate::allocator::{Memory, Reason};
 use crate::command::{MediaKind, SlotParameters};
 use crate::handover::{
@@ -177,6 +178,7 @@ pub(crate) struct Slot {
     pub(super) redundant: Option<Redundant>,
     pub(super) distance: u8,
     pub(crate) layers: SentLayers,
+    pub(crate) targets: ToldTargets,
     /// For another spatial layer of the stream that it shows.
     pub(crate) waits_since: Option<Instant>,
     /// Why the picture is not better, and since when that seems so.
@@ -239,6 +241,7 @@ impl Slot {
             redundant,
             distance: 0,
             layers: SentLayers::ALL,
+            targets: ToldTargets::default(),
             waits_since: None,
             suspected: (None, None),
             told_reason: (None, false, None),

@@ -325,14 +325,18 @@ impl Egress {
             let extras = Extras {
                 mid: None,
                 is_stamped: false,
+                descriptor: None,
             };
             self.walk
                 .blocks
                 .build(&sender.extensions, burst, packet, extras)
-        } else if slot.needs_mid() {
+        } else if let descriptor = slot.targets.descriptor(&slot.layers, packet, burst)
+            && (slot.needs_mid() || descriptor.is_some())
+        {
             let extras = Extras {
-                mid: Some(&slot.parameters.mid),
+                mid: slot.needs_mid().then_some(&slot.parameters.mid),
                 is_stamped: true,
+                descriptor: descriptor.as_deref(),
             };
             self.walk
                 .blocks

@@ -7,6 +7,7 @@ use super::blocks::Extras;
 use super::redundancy::Before;
 use super::run::gap_to_last;
 use super::sender::Sender;
+use super::targets::descriptor_again;
 use super::walk::{Outgoing, Retransmission};
 use crate::codecs;
 use crate::command::Codec;
@@ -113,12 +114,15 @@ impl Egress {
         let path = sender.way()?;
         let packet = &again.burst.packets[again.packet as usize];
         let rtx = slot.rtx(again.codec);
+        // Without RTX it must be what it was, and was as it came.
+        let descriptor = rtx.and_then(|_| descriptor_again(&slot.layers, packet, &again.burst));
         if rtx.is_none() && slot.rewrite.trace(again.numbers.sequence).is_none() {
             return Err(DropReason::NackTooOld);
         }
         let extras = Extras {
             mid: None,
             is_stamped: rtx.is_some(),
+            descriptor: descriptor.as_deref(),
         };
         let block = self
             .walk

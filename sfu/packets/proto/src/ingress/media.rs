@@ -314,6 +314,7 @@ impl Ingress {
                 picture_id: None,
                 tl0_picture_index: None,
                 frame_number: None,
+                targets: None,
                 layers: FrameLayers::default(),
                 extensions: at..at,
                 payload: at..at,
@@ -385,6 +386,7 @@ impl Ingress {
             .numbering
             .assign(arrived.number)
             .ok_or(DropReason::Duplicate)?;
+        let targets = layer.scalability.take_targets();
         let bytes = &mut self.draft.bytes;
         let start = bytes.len() as u32;
         for extension in FORWARDED {
@@ -404,6 +406,7 @@ impl Ingress {
             picture_id: info.picture_id.map(|id| id.value),
             tl0_picture_index: info.tl0_picture_index,
             frame_number: frame_number(arrived),
+            targets,
             layers,
             extensions: start..payload,
             payload: payload..bytes.len() as u32,

@@ -103,6 +103,7 @@ impl Ingress {
             picture_id: None,
             tl0_picture_index: None,
             frame_number: None,
+            targets: None,
             layers: FrameLayers::default(),
             extensions: at..at,
             payload: at..bytes.len() as u32,

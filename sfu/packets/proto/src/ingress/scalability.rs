@@ -4,7 +4,9 @@
 //! In comes what one packet says, in order of arrival; out goes what the send side must know to leave
 //! the packet out. Knows no subscriber: who is sent which layers is decided there.
 
-use crate::codecs::dependency::{Dependencies, FrameDependencies, beyond_as_top};
+use std::sync::Arc;
+
+use crate::codecs::dependency::{ActiveTargets, Dependencies, FrameDependencies, beyond_as_top};
 use crate::codecs::{PayloadInfo, SpatialInfo};
 use crate::command::Codec;
 use crate::handover::{FrameLayers, SpatialLayers};
@@ -26,6 +28,8 @@ pub(crate) struct Scalability {
     /// Made by the first descriptor that is of use.
     dependencies: Option<Box<Dependencies>>,
     spatial: Spatial,
+    /// Of the packet that was placed last.
+    targets: Option<Arc<ActiveTargets>>,
 }
 
 /// The spatial layers of a stream.
@@ -54,16 +58,36 @@ impl Default for Spatial {
 impl Scalability {
     /// Of a packet that does not tell all need it.
     pub(super) fn place(&mut self, said: &Said<'_>) -> FrameLayers {
+        let place = self.find_place(said);
+        let dependencies = self.dependencies.as_mut();
+        let targets = dependencies.and_then(|dependencies| dependencies.take_targets());
+        self.targets = targets.map(Arc::new);
+        place
+    }
+
+    /// What the packet that was placed last says of its stream's decode targets.
+    pub(super) fn take_targets(&mut self) -> Option<Arc<ActiveTargets>> {
+        self.targets.take()
+    }
+
+    fn find_place(&mut self, said: &Said<'_>) -> FrameLayers {
         let info = said.info;
         match said.codec {
             Codec::Vp8 => of_vp8(info),
-            Codec::Vp9 => FrameLayers {
-                spatial: match info.spatial {
-                    Some(told) => self.spatial.of_vp9(info, told, said.marker),
-                    None => SpatialLayers::ONE,
-                },
-                ..of_vp9(info)
-            },
+            Codec::Vp9 => {
+                // Its payload tells all but which decode targets its descriptors have.
+                if let Some(descriptor) = said.descriptor {
+                    let dependencies = self.dependencies.get_or_insert_default();
+                    let _ = dependencies.read(descriptor);
+                }
+                FrameLayers {
+                    spatial: match info.spatial {
+                        Some(told) => self.spatial.of_vp9(info, told, said.marker),
+                        None => SpatialLayers::ONE,
+                    },
+                    ..of_vp9(info)
+                }
+            }
             // Their payloads do not tell, or not in every packet.
             Codec::Av1 | Codec::H264 | Codec::H265 => said
                 .descriptor

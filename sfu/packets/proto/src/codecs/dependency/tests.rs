@@ -153,6 +153,64 @@ fn a_layer_that_is_switched_off_is_nobodys_best() {
     assert_eq!(known.read(&both).unwrap().serves, 0b01);
 }
 
+/// What a descriptor says once its mask was written anew; the rest of it is as it was.
+fn rewritten(known: &mut Dependencies, data: &[u8], mask: u32) -> ActiveTargets {
+    let mut reader = known.clone();
+    let own = known.read(data).unwrap();
+    let targets = known.take_targets().expect("several");
+    let data = targets.rewrite(data, mask).expect("its own");
+    let read = reader.read(&data).expect("well-formed");
+    assert_eq!(
+        FrameDependencies {
+            serves: 0,
+            opens: 0,
+            top: 0,
+            ..read
+        },
+        FrameDependencies {
+            serves: 0,
+            opens: 0,
+            top: 0,
+            ..own
+        }
+    );
+    assert_eq!(reader.spatial_layers(), known.spatial_layers());
+    assert_eq!(reader.resolution(), known.resolution());
+    let read = reader.take_targets().expect("several");
+    assert_eq!((read.all(), read.has_mask), (mask, true));
+    assert_eq!(read.has_structure, targets.has_structure);
+    // And once more, in place.
+    let again = read.rewrite(&data, targets.all()).expect("its own");
+    assert_eq!(again.len(), data.len());
+    targets
+}
+
+#[test]
+fn which_targets_there_are_is_written_into_any_descriptor() {
+    let mut known = Dependencies::default();
+    let structure = with_structure(60, 65_534, &one_by_three(60));
+    let targets = rewritten(&mut known, &structure, 0b011);
+    assert_eq!(targets.up_to(None, u8::MAX), 0b111);
+    assert_eq!(targets.up_to(Some(0), 1), 0b011);
+    assert_eq!(targets.up_to(Some(7), 0), 0b001);
+    rewritten(&mut known, &plain(61, 65_535), 0b001);
+    let told = bits(&[&head("11", 62, 0), "01000 011"].concat());
+    let targets = rewritten(&mut known, &told, 0b001);
+    assert_eq!(targets.up_to(None, u8::MAX), 0b011, "of those there are");
+}
+
+#[test]
+fn a_target_is_whole_where_all_of_its_frames_go() {
+    for (templates, upper) in [(KEY_ONLY, 0b10), (FULL, 0b11)] {
+        let mut known = Dependencies::default();
+        let structure = with_structure(0, 1, &two_layers(templates));
+        let targets = rewritten(&mut known, &structure, 0b01);
+        assert_eq!(targets.up_to(Some(0), 0), 0b01);
+        assert_eq!(targets.up_to(Some(1), 0), upper);
+        assert_eq!(targets.up_to(None, 0), 0b11);
+    }
+}
+
 #[test]
 fn a_frame_may_say_all_of_itself() {
     let mut known = Dependencies::default();
