@@ -118,7 +118,8 @@ class Limits:
     publisher_bitrate_bps: int = limit(
         20_000_000,
         "Bitrate that one participant may send, all its tracks together. Browsers keep to it; the video of "
-        "whoever sends half as much again for some seconds is dropped until it sends less.",
+        "whoever sends half as much again for some seconds is dropped until it sends less. A camera in "
+        "simulcast may take a quarter of it.",
         beyond="told by REMB; drops over_bitrate",
         name="limits_publisher_bitrate_bps",
         minimum=50_000,

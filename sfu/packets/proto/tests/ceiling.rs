@@ -164,6 +164,85 @@ fn who_sends_so_many_times_the_ceiling(times: usize) {
     );
 }
 
+fn cameras(peer: &Peer) -> [Camera; 3] {
+    let layers = [("f", 11), ("h", 12), ("q", 13)];
+    layers.map(|(rid, ssrc)| Camera::new(peer, ssrc, Some(rid), "v1"))
+}
+
+/// Three layers, and kbit/s of the highest.
+fn film_in_layers(world: &mut World, layers: &mut [Camera], peer: &Peer, kbps: u64, ms: u64) {
+    for _ in 0..ms / 100 {
+        for (camera, kbps) in layers.iter_mut().zip([kbps, 100, 50]) {
+            let packets = (kbps as usize * 100 / 8).div_ceil(1000);
+            let frame = camera.frame(true, &vec![1000; packets]);
+            world.send(peer, &frame);
+        }
+        world.advance_ms(100);
+    }
+}
+
+#[test]
+fn a_camera_has_a_share_that_ten_times_as_much_is_not_of() {
+    let mut world = World::configured(1, |config| config.adapts = false);
+    let (greedy, mut viewer) = (world.peer(), world.peer());
+    world.add_camera(1, &greedy, &["f", "h", "q"]);
+    let mut layers = cameras(&greedy);
+    let mut screen = add_video(&mut world, &greedy, 2, true);
+    for slot in [1, 2] {
+        world.video_slot(slot, &viewer);
+        world.show(slot, slot);
+    }
+    let mut second = |world: &mut World, kbps: u64| {
+        film_in_layers(world, &mut layers, &greedy, kbps, 500);
+        let frame = screen.frame(true, &[1000]);
+        world.send(&greedy, &frame);
+        film_in_layers(world, &mut layers, &greedy, kbps, 500);
+        let got = world.receive_rtp(&mut viewer);
+        for peer in [&greedy, &viewer] {
+            world.connect(peer);
+        }
+        [1, 2].map(|slot| {
+            let mut all = got.iter().map(|rtp| rtp.header.ssrc);
+            all.any(|ssrc| ssrc == slot_ssrc(slot))
+        })
+    };
+    // What is planned at most, half as much again as its share, and ten times the plan.
+    for (kbps, goes_on) in [(2_400, true), (6_500, true), (17_000, false), (500, true)] {
+        let seconds: Vec<_> = (0..8).map(|_| second(&mut world, kbps)).collect();
+        let settled = &seconds[3..];
+        let is_expected = |seen: &[bool; 2]| *seen == [goes_on, true];
+        assert!(
+            settled.iter().all(is_expected),
+            "{kbps} kbit/s: {seconds:?}"
+        );
+        assert!(seconds.iter().all(|seen| seen[1]), "the screen goes on");
+    }
+    assert!(world.drops(DropReason::OverBitrate) > 1000);
+}
+
+#[test]
+fn a_camera_that_comes_near_its_share_is_told_of_it() {
+    let mut world = World::configured(1, |config| config.adapts = false);
+    let mut publisher = world.peer();
+    let Command::AddSource {
+        source,
+        mut parameters,
+    } = add_camera(1, &publisher, &["f", "h", "q"])
+    else {
+        panic!()
+    };
+    parameters.codecs[0].remb = true;
+    world.command(Command::AddSource { source, parameters });
+    let mut layers = cameras(&publisher);
+    film_in_layers(&mut world, &mut layers, &publisher, 2_400, 4_000);
+    assert_eq!(told(&mut world, &mut publisher), []);
+    film_in_layers(&mut world, &mut layers, &publisher, 4_800, 4_000);
+    let heard = told(&mut world, &mut publisher);
+    assert!(heard.len() >= 3, "{heard:?}");
+    let is_share = |bps: &u64| (4_990_000..=5_000_000).contains(bps);
+    assert!(heard.iter().all(is_share), "{heard:?}");
+}
+
 /// What came of a second's worth of packets, each of these many bytes.
 fn second(
     world: &mut World,

@@ -161,11 +161,17 @@ impl Ingress {
             .map(|layer| layer.source)
             .collect();
         videos.dedup();
+        let shares = videos.iter().map(|&video| {
+            let share = self.sources[video].share.as_ref();
+            share.map_or(u64::MAX, |share| share.bps())
+        });
+        let share = shares.fold(0, u64::saturating_add);
         let ssrcs: Vec<u32> = active.map(|layer| layer.ssrc).collect();
         let ms = self.clock.ms(now);
         let receiver = &mut self.receivers[receiver];
         let estimates = receiver.estimates();
-        let (bandwidth, ceiling) = (&mut receiver.bandwidth, receiver.ceiling.bps());
+        let ceiling = receiver.ceiling.bps().min(share);
+        let bandwidth = &mut receiver.bandwidth;
         if videos.is_empty() {
             bandwidth.rest();
         }

@@ -243,16 +243,29 @@ impl Ingress {
     /// Sound has a ceiling of its own, of what codecs make: else video under its name had none.
     fn is_over_ceiling(&mut self, now: Instant, source: usize, bytes: usize) -> bool {
         let ms = self.clock.ms(now);
-        let source = &self.sources[source];
-        let index = source.receiver;
-        let receiver = &mut self.receivers[index];
-        if source.is_video() {
-            return receiver.ceiling.is_exceeded();
+        let index = self.sources[source].receiver;
+        if self.sources[source].is_video() {
+            return self.is_over_share(ms, source, bytes)
+                || self.receivers[index].ceiling.is_exceeded();
         }
+        let receiver = &mut self.receivers[index];
         let is_shut = receiver.audio_ceiling.received(ms, bytes);
         let is_exceeded = receiver.audio_ceiling.is_exceeded();
         if is_shut {
             self.shut(index, MediaKind::Audio);
+        }
+        is_exceeded
+    }
+
+    /// What one picture may take of it; the publisher's others go on.
+    fn is_over_share(&mut self, now_ms: u64, source: usize, bytes: usize) -> bool {
+        let Some(share) = &mut self.sources[source].share else {
+            return false;
+        };
+        let is_shut = share.received(now_ms, bytes.max(PACKET_BYTES));
+        let is_exceeded = share.is_exceeded();
+        if is_shut {
+            self.end_layers(source);
         }
         is_exceeded
     }

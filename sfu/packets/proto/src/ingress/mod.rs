@@ -180,7 +180,9 @@ impl Ingress {
         if let Some(previous) = self.receivers[receiver].lines[line].source {
             self.remove_source(now, self.sources[previous].id);
         }
-        let source = self.sources.insert(Source::new(id, receiver, parameters));
+        let source = self
+            .sources
+            .insert(Source::new(id, receiver, parameters, self.ceiling_bps));
         self.by_source.insert(id, source);
         self.receivers[receiver].lines[line].source = Some(source);
         self.refresh_feedback(receiver);

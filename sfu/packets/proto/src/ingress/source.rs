@@ -1,5 +1,6 @@
 //! A published track as its publisher negotiated it, and the layers that came of it.
 
+use super::ceiling::Ceiling;
 use crate::command::{CodecParameters, MediaKind, SourceParameters};
 use crate::ids::{RoomId, SourceId};
 
@@ -19,7 +20,14 @@ pub(crate) struct Source {
     /// What the last event said.
     pub(crate) told_layers: Vec<u8>,
     pub(crate) fir_number: u8,
+    /// Of its publisher's ceiling, where that is known to be plenty.
+    pub(crate) share: Option<Ceiling>,
 }
+
+/// A camera in simulcast may take so much of its publisher's ceiling: 5 Mbit/s of 20, where the
+/// page's three layers of 720p take 2.4. What is not in layers may be a program's one picture of
+/// any size, or a screen.
+const CAMERA_SHARE: u64 = 4;
 
 /// What a payload type means on a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +37,16 @@ pub(crate) enum Meaning {
 }
 
 impl Source {
-    pub(crate) fn new(id: SourceId, receiver: usize, parameters: SourceParameters) -> Self {
+    pub(crate) fn new(
+        id: SourceId,
+        receiver: usize,
+        parameters: SourceParameters,
+        ceiling_bps: u64,
+    ) -> Self {
+        // Who is told what arrives can heed it.
+        let estimates = |codec: &CodecParameters| codec.transport_cc || codec.ccfb;
+        let is_camera = parameters.rids.len() > 1 && !parameters.is_screen;
+        let has_share = is_camera && parameters.codecs.iter().any(estimates);
         Self {
             id,
             receiver,
@@ -42,6 +59,7 @@ impl Source {
             layers: Vec::new(),
             told_layers: Vec::new(),
             fir_number: 0,
+            share: has_share.then(|| Ceiling::new(ceiling_bps / CAMERA_SHARE)),
         }
     }
 
