@@ -69,8 +69,9 @@ export class MediaTransport {
 
   async accept(answer: string): Promise<void> {
     await this.#link.setRemoteDescription({ type: "answer", sdp: answer });
-    // Only now the codec is known.
+    // Only now the codec is known, and what was changed meanwhile may have been refused.
     void this.#fitCamera();
+    for (const [source, preference] of this.#preferred) void this.#givePreference(source, preference);
   }
 
   /** A new offer with new ICE credentials, after the path was lost. */
@@ -100,10 +101,7 @@ export class MediaTransport {
   prefer(source: TrackSource, preference: RTCDegradationPreference): Promise<void> {
     if (this.#preferred.get(source) === preference) return this.#choosing;
     this.#preferred.set(source, preference);
-    return this.#change(source, (parameters) => {
-      parameters.degradationPreference = preference;
-      return true;
-    });
+    return this.#givePreference(source, preference);
   }
 
   /** Encode these layers of a simulcast source, and no others. */
@@ -140,6 +138,14 @@ export class MediaTransport {
     this.#link.onconnectionstatechange = null;
     this.#onState = null;
     this.#link.close();
+  }
+
+  #givePreference(source: TrackSource, preference: RTCDegradationPreference): Promise<void> {
+    return this.#change(source, (parameters) => {
+      const hasChanged = parameters.degradationPreference !== preference;
+      parameters.degradationPreference = preference;
+      return hasChanged;
+    });
   }
 
   /** The layers of the camera by the size that it gives and the codec that was agreed on. */

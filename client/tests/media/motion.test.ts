@@ -63,6 +63,17 @@ describe("a shared screen", () => {
     expect(await preference()).toBe("maintain-resolution");
   });
 
+  it("says so again where that was refused while the answer came", async () => {
+    const link = new FakeLink();
+    const transport = fakeTransport(link);
+    await transport.prefer("screen", "maintain-resolution");
+    const sender = link.transceivers[2]?.sender;
+    if (sender) sender.preference = undefined;
+    await transport.accept("answer");
+    await transport.choose("camera", ["f", "h", "q"]);
+    expect(sender?.preference).toBe("maintain-resolution");
+  });
+
   it.each([
     ["monitor", true],
     ["window", true],
