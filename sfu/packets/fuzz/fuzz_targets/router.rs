@@ -85,6 +85,7 @@ fn connect(router: &mut Router, now: Instant, peer: u8) {
         now,
         &mut [Datagram {
             path: path(peer),
+            came_at: now,
             data,
         }],
     );
@@ -224,7 +225,11 @@ fuzz_target!(|data: &[u8]| {
                 if let Some(mut data) = protect(&mut senders, peer & 1, packet) {
                     let path = path(peer & 1);
                     let data = &mut data;
-                    router.handle_datagrams(now, &mut [Datagram { path, data }]);
+                    router.handle_datagrams(now, &mut [Datagram {
+                            path,
+                            came_at: now,
+                            data,
+                        }]);
                 }
             }
         }

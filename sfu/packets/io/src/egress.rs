@@ -108,7 +108,8 @@ impl<W: Wire> Egress<W> {
         self.age(now).as_secs_f64() / QUEUE_AGE.as_secs_f64()
     }
 
-    fn age(&self, now: Instant) -> Duration {
+    /// Since when the oldest waits.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
         let oldest = self.queue.front();
         oldest.map_or(Duration::ZERO, |parcel| {
             now.saturating_duration_since(parcel.since)

@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), deny(unsafe_code))]
 
 mod bind;
+mod delays;
 mod doorbell;
 mod egress;
 mod events;

@@ -170,8 +170,14 @@ impl Call {
 
     fn receive(&mut self, from: u64, data: &mut [u8]) {
         let path = path(from);
-        self.hub
-            .handle_datagrams(self.now, &mut [Datagram { path, data }]);
+        self.hub.handle_datagrams(
+            self.now,
+            &mut [Datagram {
+                path,
+                came_at: self.now,
+                data,
+            }],
+        );
     }
 
     /// One packet of audio whose payload is its number.

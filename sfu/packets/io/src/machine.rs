@@ -1,7 +1,7 @@
 //! What a worker asks of the packet path, whole or in part; its own tests put a scripted one
 //! in place.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_proto::command::Command;
 use sfu_proto::drop::DropReason;
@@ -13,6 +13,8 @@ use sfu_proto::transmit::{Datagram, TransmitBatch};
 pub(crate) trait Machine: Send + 'static {
     fn handle_datagrams(&mut self, now: Instant, datagrams: &mut [Datagram<'_>]);
     fn handle_command(&mut self, now: Instant, command: Command);
+    /// Of whoever receives: the system's clock, since 1970.
+    fn set_wall_clock(&mut self, _now: Instant, _since_unix: Duration) {}
     /// Takes some of what other workers have handed over; true while more is waiting.
     fn take_handed(&mut self, _now: Instant) -> bool {
         false
@@ -44,6 +46,10 @@ impl Machine for Router {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         Router::handle_command(self, now, command);
+    }
+
+    fn set_wall_clock(&mut self, now: Instant, since_unix: Duration) {
+        Router::set_wall_clock(self, now, since_unix);
     }
 
     fn lateness(&self, now: Instant) -> f64 {

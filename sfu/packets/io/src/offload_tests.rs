@@ -35,6 +35,7 @@ fn run(from: &BoundSocket, to: &BoundSocket, sizes: &[usize]) -> TransmitBatch {
     TransmitBatch {
         arena,
         transmits: vec![transmit],
+        ..TransmitBatch::default()
     }
 }
 
@@ -52,7 +53,7 @@ fn assert_train_arrives(from: &str, to: &str) {
     let mut received = Vec::new();
     let mut calls = 0;
     wait_until("the train", || {
-        let receipt = receiver.receive(&to, 3, |datagrams| {
+        let receipt = receiver.receive(&to, 3, |_, datagrams| {
             for datagram in datagrams {
                 assert_eq!(
                     (datagram.path.socket, datagram.path.remote),
@@ -77,6 +78,38 @@ fn a_run_becomes_a_train_over_ipv4() {
 #[test]
 fn a_run_becomes_a_train_over_ipv6() {
     assert_train_arrives("[::1]:0", "[::1]:0");
+}
+
+/// What lay in the socket for a while came when it came, not when it was read. The kernel begins
+/// to stamp a while after the first socket asks for it.
+#[test]
+fn datagrams_carry_the_kernels_stamp() {
+    let (from, to) = (bound("127.0.0.1:0"), bound("127.0.0.1:0"));
+    let mut receiver = Receiver::new();
+    let lain = Duration::from_millis(20);
+    // Two clocks are read one after the other.
+    let slack = Duration::from_millis(1);
+    let mut sent_datagrams = 0;
+    wait_until("a train that was stamped", || {
+        let began = Instant::now();
+        let train = run(&from, &to, &[900, 900]);
+        assert_eq!(send(&from, &train), Losses::default());
+        let sent = Instant::now();
+        std::thread::sleep(lain);
+        let mut came = Vec::new();
+        wait_until("the train", || {
+            let receipt = receiver.receive(&to, 0, |now, datagrams| {
+                assert!(datagrams.iter().all(|datagram| datagram.came_at <= now));
+                came.extend(datagrams.iter().map(|datagram| datagram.came_at));
+            });
+            receipt.is_ok()
+        });
+        sent_datagrams += came.len() as u64;
+        came.iter()
+            .all(|came| (began - slack..sent + slack).contains(came))
+    });
+    assert_eq!(receiver.waited.count(), sent_datagrams);
+    assert!(receiver.waited.sum() >= (lain - slack) * 2);
 }
 
 #[test]

@@ -113,6 +113,10 @@ impl Machine for Hub {
         self.hand_over(now);
     }
 
+    fn set_wall_clock(&mut self, now: Instant, since_unix: Duration) {
+        self.receive.set_wall_clock(now, since_unix);
+    }
+
     fn take_handed(&mut self, now: Instant) -> bool {
         self.bury_dead(now);
         for (index, link) in self.links.iter_mut().enumerate() {

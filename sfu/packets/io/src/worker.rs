@@ -8,14 +8,16 @@ use std::any::Any;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sfu_proto::drop::DropReason;
+use sfu_proto::histogram::Histogram;
 use sfu_proto::snapshot::Snapshot;
 use sfu_proto::stages::{self, Stage};
 use sfu_proto::transmit::TransmitBatch;
 
 use crate::bind::BoundSocket;
+use crate::delays::{Delays, Sending};
 use crate::egress::{Egress, must_wait};
 use crate::events::{EventSender, Handover};
 use crate::machine::Machine;
@@ -39,6 +41,9 @@ const BATCHES_A_TURN: usize = 4;
 
 /// How often it is asked how full the sockets are: a system call each.
 const LOOK_AT_SOCKETS: Duration = Duration::from_millis(5);
+
+/// How often the router is told the wall clock: NTP slews it by half a millisecond a second at most.
+const TELL_WALL_CLOCK: Duration = Duration::from_secs(1);
 
 /// What one receive call brought beside datagrams.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +71,9 @@ pub(crate) struct Worker<M> {
     /// Events that the control side has no room for yet.
     has_events: bool,
     stress: Stress,
+    delays: Delays,
     looked_at: Instant,
+    wall_told: Instant,
 }
 
 impl<M: Machine> Worker<M> {
@@ -95,7 +102,9 @@ impl<M: Machine> Worker<M> {
             is_behind: false,
             has_events: false,
             stress: Stress::new(Instant::now()),
+            delays: Delays::default(),
             looked_at: Instant::now(),
+            wall_told: Instant::now(),
         })
     }
 
@@ -247,15 +256,26 @@ impl<M: Machine> Worker<M> {
                 self.note_lateness(now);
                 let snapshot = WorkerSnapshot {
                     worker: self.index,
-                    part: Snapshot {
-                        stress: self.stress.level(now),
-                        ..self.machine.snapshot(now)
-                    },
+                    part: self.snapshot(now),
                     cpu: system::thread_cpu_time(),
                 };
                 // Who asked may have given up.
                 let _ = answer.try_send(snapshot);
             }
+        }
+    }
+
+    /// With what the router does not know.
+    fn snapshot(&self, now: Instant) -> Snapshot {
+        let ages = self.egresses.iter().map(|egress| egress.age(now));
+        let receiver = self.receiver.as_ref();
+        Snapshot {
+            stress: self.stress.level(now),
+            forwarding_delay_audio: self.delays.audio.clone(),
+            forwarding_delay_video: self.delays.video.clone(),
+            receive_delay: receiver.map_or_else(Histogram::default, |held| held.waited.clone()),
+            send_queue_age_s: ages.max().unwrap_or_default().as_secs_f64(),
+            ..self.machine.snapshot(now)
         }
     }
 
@@ -266,7 +286,13 @@ impl<M: Machine> Worker<M> {
                 datagrams += self.receive_from(index);
             }
         }
-        self.pace.looked(Instant::now(), datagrams > 0);
+        let now = Instant::now();
+        self.pace.looked(now, datagrams > 0);
+        if now >= self.wall_told + TELL_WALL_CLOCK {
+            self.wall_told = now;
+            let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+            self.machine.set_wall_clock(now, wall.unwrap_or_default());
+        }
     }
 
     /// How many datagrams.
@@ -283,9 +309,9 @@ impl<M: Machine> Worker<M> {
         let mut count = 0;
         for _ in 0..RECEIVES_A_TURN {
             stages::enter(Stage::Receive);
-            let receipt = receiver.receive(&sockets[index], index as u8, |datagrams| {
+            let receipt = receiver.receive(&sockets[index], index as u8, |now, datagrams| {
                 count += datagrams.len();
-                machine.handle_datagrams(Instant::now(), datagrams);
+                machine.handle_datagrams(now, datagrams);
             });
             match receipt {
                 Ok(receipt) => {
@@ -344,9 +370,11 @@ impl<M: Machine> Worker<M> {
             stages::enter(Stage::Plan);
             let has_more = self.machine.poll_transmits(now, &mut self.batch);
             stages::enter(Stage::Send);
+            let began = Sending::begin(&self.batch);
             for (index, egress) in self.egresses.iter_mut().enumerate() {
                 egress.send(now, &self.batch, index as u8);
             }
+            self.delays.add(now, began, &self.batch);
             if !has_more {
                 break;
             }

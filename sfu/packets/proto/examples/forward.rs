@@ -76,6 +76,7 @@ fn measure(profile: SrtpProfile, slots: u64, frames: u64) {
             .iter_mut()
             .map(|data| Datagram {
                 path: path(0),
+                came_at: now,
                 data,
             })
             .collect();
@@ -160,6 +161,7 @@ fn join(router: &mut Router, now: Instant, profile: SrtpProfile, number: u64) {
         now,
         &mut [Datagram {
             path: path(number),
+            came_at: now,
             data: &mut check,
         }],
     );

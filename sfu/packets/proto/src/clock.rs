@@ -29,6 +29,20 @@ impl Clock {
         duration_to_ntp(self.start_unix + now.saturating_duration_since(self.start))
     }
 
+    /// Our time of a datagram less a peer's NTP time, to the nearest turn of 136 years.
+    pub(crate) fn since_ntp_us(&self, came_at: Instant, ntp: u64) -> i64 {
+        let apart = self.ntp(came_at).wrapping_sub(ntp) as i64;
+        ((i128::from(apart) * 1_000_000) >> 32) as i64
+    }
+
+    /// Where the system's clock was slewed since the start.
+    pub(crate) fn set_wall(&mut self, now: Instant, since_unix: Duration) {
+        let since = now.saturating_duration_since(self.start);
+        if let Some(start_unix) = since_unix.checked_sub(since) {
+            self.start_unix = start_unix;
+        }
+    }
+
     /// abs-send-time: 6.18 fixed point seconds, 24 bits.
     pub(crate) fn absolute_send_time(&self, now: Instant) -> u32 {
         ((self.ntp(now) >> 14) & 0x00ff_ffff) as u32
@@ -44,6 +58,17 @@ fn duration_to_ntp(since_unix: Duration) -> u64 {
 /// The middle 32 bits of an NTP time, as LSR has them (RFC 3550 §6.4.1).
 pub(crate) fn ntp_middle(ntp: u64) -> u32 {
     (ntp >> 16) as u32
+}
+
+/// A round trip longer than this is a forged or stale report.
+const LONGEST_ROUND_TRIP_S: u32 = 60;
+
+/// From what the other side says it has got of ours, and how long it kept it (RFC 3550 §6.4.1);
+/// all as 16.16 fixed point seconds.
+pub(crate) fn round_trip(now: u32, last: u32, delay_since: u32) -> Option<Duration> {
+    let round_trip = now.wrapping_sub(last).wrapping_sub(delay_since);
+    let is_sound = last != 0 && round_trip >> 16 < LONGEST_ROUND_TRIP_S;
+    is_sound.then(|| duration_from_16_16(round_trip))
 }
 
 /// 32.32 fixed point to microseconds.

@@ -179,6 +179,8 @@ impl LayerKey {
 #[derive(Clone, Debug)]
 pub(crate) struct Packet {
     pub(crate) layer: LayerKey,
+    /// When the kernel received it, on our clock.
+    pub(crate) came_us: i64,
     /// The publisher's number, extended, without the numbers of packets that nobody gets.
     pub(crate) sequence: i64,
     pub(crate) timestamp: u32,

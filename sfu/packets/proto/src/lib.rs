@@ -20,6 +20,7 @@ pub mod histogram;
 pub mod ice;
 pub mod ids;
 mod ingress;
+mod jitter;
 pub mod limits;
 mod meter;
 mod placement;

@@ -147,11 +147,15 @@ impl ReceiveSide {
             }
             Kind::Rtp => {
                 let receiver = self.receiver_at(path)?;
-                self.ingress.receive_rtp(now, receiver, datagram.data)
+                let came_at = datagram.came_at.min(now);
+                self.ingress
+                    .receive_rtp(now, came_at, receiver, datagram.data)
             }
             Kind::Rtcp => {
                 let receiver = self.receiver_at(path)?;
-                self.ingress.receive_rtcp(now, receiver, datagram.data)
+                let came_at = datagram.came_at.min(now);
+                self.ingress
+                    .receive_rtcp(now, came_at, receiver, datagram.data)
             }
         }
     }
@@ -201,6 +205,8 @@ impl ReceiveSide {
                 (transport, None, event)
             }
         };
+        let is_shared = path.as_ref().is_some_and(Path::is_within_host);
+        self.ingress.set_shares_clock(transport, is_shared);
         self.ingress.down.push(Down::Path { transport, path });
         self.push_event(event);
     }
@@ -381,6 +387,11 @@ impl ReceiveSide {
         }
     }
 
+    /// The system's clock, which may have been slewed since the start.
+    pub fn set_wall_clock(&mut self, now: Instant, since_unix: Duration) {
+        self.ingress.set_wall_clock(now, since_unix);
+    }
+
     /// Without what the shards know.
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         Snapshot {
@@ -404,6 +415,14 @@ impl ReceiveSide {
             has_keys: receiver.srtp.is_some(),
             packets_received: receiver.packets,
             bytes_received: receiver.bytes,
+            round_trip_time_s: seconds(receiver.extended_round_trip.map(|(known, _)| known)),
+            round_trip_last_s: seconds(receiver.extended_round_trip.map(|(_, last)| last)),
+            delay_up_s: receiver.one_way().map(|way| way.up_us / 1e6),
+            delay_down_s: receiver.one_way().map(|way| way.down_us / 1e6),
+            delay_error_s: receiver
+                .one_way()
+                .and_then(|way| way.error_us)
+                .map(|us| us / 1e6),
             ..TransportSnapshot::default()
         });
         transports.collect()
@@ -413,4 +432,8 @@ impl ReceiveSide {
     pub fn count_drops(&mut self, reason: DropReason, packets: u64) {
         self.drops.add(reason, packets);
     }
+}
+
+fn seconds(duration: Option<Duration>) -> Option<f64> {
+    duration.map(|duration| duration.as_secs_f64())
 }

@@ -7,7 +7,7 @@
 //! through the values of [`crate::handover`]; this object carries those values, and knows
 //! neither a codec nor a sequence number. Workers on several threads carry them over rings.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::command::Command;
 use crate::drop::DropReason;
@@ -80,6 +80,11 @@ impl Router {
             shard.handle_timeout(now);
         }
         self.hand_over(now);
+    }
+
+    /// See [`ReceiveSide::set_wall_clock`].
+    pub fn set_wall_clock(&mut self, now: Instant, since_unix: Duration) {
+        self.receive.set_wall_clock(now, since_unix);
     }
 
     /// See [`SendSide::lateness`].

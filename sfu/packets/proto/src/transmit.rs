@@ -1,6 +1,9 @@
 //! What leaves: one arena of datagrams, filled by the router, emptied by the socket layer.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use crate::command::MediaKind;
 
 /// The way a datagram came, and its answer goes: which of our sockets, which of our
 /// addresses, which of theirs.
@@ -13,10 +16,20 @@ pub struct Path {
     pub remote: SocketAddr,
 }
 
+impl Path {
+    /// The peer is on this host, and has its clock.
+    pub(crate) fn is_within_host(&self) -> bool {
+        let remote = self.remote.ip().to_canonical();
+        remote.is_loopback() || self.local.map(|local| local.to_canonical()) == Some(remote)
+    }
+}
+
 /// One received datagram, decrypted in place later on.
 #[derive(Debug)]
 pub struct Datagram<'a> {
     pub path: Path,
+    /// By the kernel's stamp, where there is one: not after it was read.
+    pub came_at: Instant,
     pub data: &'a mut [u8],
 }
 
@@ -33,11 +46,21 @@ pub struct Transmit {
     pub dscp: u8,
 }
 
+/// Packets of a batch that a peer sent and another is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forwarded {
+    pub kind: MediaKind,
+    /// Since the kernel had received them, when the batch was filled.
+    pub waited_us: u64,
+    pub packets: u64,
+}
+
 /// A reused arena. The router appends; the socket layer sends all and clears.
 #[derive(Debug, Default)]
 pub struct TransmitBatch {
     pub arena: Vec<u8>,
     pub transmits: Vec<Transmit>,
+    pub forwarded: Vec<Forwarded>,
 }
 
 impl TransmitBatch {
@@ -47,6 +70,7 @@ impl TransmitBatch {
     pub fn clear(&mut self) {
         self.arena.clear();
         self.transmits.clear();
+        self.forwarded.clear();
     }
 
     pub fn contents(&self, transmit: &Transmit) -> &[u8] {

@@ -140,9 +140,13 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
         DropReason::DtlsQueueFull => {
             let mut flood = vec![dtls(50); 65];
             let path = stage.publisher.path;
-            let datagrams = flood.iter_mut().map(|data| Datagram { path, data });
-            let mut batch: Vec<_> = datagrams.collect();
             let now = stage.world.now;
+            let datagrams = flood.iter_mut().map(|data| Datagram {
+                path,
+                came_at: now,
+                data,
+            });
+            let mut batch: Vec<_> = datagrams.collect();
             stage.world.router.handle_datagrams(now, &mut batch);
         }
         DropReason::DtlsTooLarge => {

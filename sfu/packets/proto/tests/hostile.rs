@@ -91,6 +91,7 @@ fn dtls_waits_in_a_bounded_queue_that_empties_as_it_is_read() {
         .iter_mut()
         .map(|data| sfu_proto::transmit::Datagram {
             path: peer.path,
+            came_at: world.now,
             data,
         })
         .collect();
@@ -189,6 +190,7 @@ fn what_is_sent_again_and_waits_for_a_full_socket_is_bounded() {
             let path = viewer.path;
             let mut batch = [sfu_proto::transmit::Datagram {
                 path,
+                came_at: world.now,
                 data: &mut data,
             }];
             // Nothing is taken from the router meanwhile.
@@ -394,7 +396,11 @@ fn whoever_says_bye_again_and_again_pushes_nobodys_events_out() {
     // Each its own burst, and nobody reads.
     let mut out = sfu_proto::transmit::TransmitBatch::default();
     for (path, data) in &mut datagrams {
-        let mut batch = [sfu_proto::transmit::Datagram { path: *path, data }];
+        let mut batch = [sfu_proto::transmit::Datagram {
+            path: *path,
+            came_at: world.now,
+            data,
+        }];
         world.router.handle_datagrams(world.now, &mut batch);
         while world.router.poll_transmits(world.now, &mut out) {}
         out.clear();
@@ -516,6 +522,7 @@ fn packets_that_wait_for_a_full_socket_are_bounded() {
         let path = publisher.path;
         let mut batch = [sfu_proto::transmit::Datagram {
             path,
+            came_at: world.now,
             data: &mut data,
         }];
         // Nothing is taken from the router meanwhile.

@@ -252,6 +252,7 @@ fn wait_in_the_router(scene: &mut Scene, packets: &[Sent]) {
         let path = scene.publisher.path;
         let mut batch = [Datagram {
             path,
+            came_at: scene.world.now,
             data: &mut data,
         }];
         scene
@@ -387,7 +388,11 @@ impl Apart {
     }
 
     fn deliver(&mut self, path: Path, data: &mut [u8]) {
-        let mut batch = [Datagram { path, data }];
+        let mut batch = [Datagram {
+            path,
+            came_at: self.now,
+            data,
+        }];
         self.receive.handle_datagrams(self.now, &mut batch);
         self.carry();
     }

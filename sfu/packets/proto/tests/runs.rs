@@ -176,6 +176,7 @@ fn a_thousand_subscribers_are_walked_in_pieces_of_the_arena() {
         .iter_mut()
         .map(|data| sfu_proto::transmit::Datagram {
             path: publisher.path,
+            came_at: world.now,
             data,
         })
         .collect();

@@ -1,10 +1,11 @@
 //! Ancillary data of one message: the local address, the run's segment size, the DSCP.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
 
-/// Packet info of IPv6 (the larger), a segment size, a traffic class: what is sent and
-/// received at most.
-const CAPACITY: usize = 40 + 24 + 24;
+/// Packet info of IPv6 (the larger), a segment size, and a traffic class or a time: what is sent
+/// and received at most.
+const CAPACITY: usize = 40 + 24 + 32;
 
 /// Aligned as the kernel wants its headers.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Control {
 pub(super) struct Received {
     pub(super) local: Option<IpAddr>,
     pub(super) segment_size: Option<usize>,
+    /// By the wall clock, since 1970; of a train the first datagram's.
+    pub(super) stamp: Option<Duration>,
 }
 
 impl Control {
@@ -140,10 +143,19 @@ pub(super) unsafe fn parse(header: &libc::msghdr) -> Received {
                     let size = data.cast::<libc::c_int>().read_unaligned();
                     received.segment_size = usize::try_from(size).ok().filter(|&size| size > 0);
                 }
+                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                    let stamp = data.cast::<libc::timespec>().read_unaligned();
+                    received.stamp = since_1970(&stamp);
+                }
                 _ => {}
             }
             message = libc::CMSG_NXTHDR(header, message);
         }
     }
     received
+}
+
+fn since_1970(stamp: &libc::timespec) -> Option<Duration> {
+    let seconds = u64::try_from(stamp.tv_sec).ok()?;
+    Some(Duration::new(seconds, u32::try_from(stamp.tv_nsec).ok()?))
 }

@@ -19,6 +19,8 @@ pub(crate) fn configure(bound: &BoundSocket) -> io::Result<()> {
     }
     // Kernels before 5.0 have no UDP_GRO; datagrams then come one by one.
     let _ = set(socket, libc::SOL_UDP, libc::UDP_GRO, 1);
+    // Without the kernel's stamps, what a datagram waited for us is taken for its way's delay.
+    let _ = set(socket, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, 1);
     Ok(())
 }
 

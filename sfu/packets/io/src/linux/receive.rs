@@ -4,8 +4,10 @@ use std::io;
 use std::mem::{MaybeUninit, zeroed};
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sfu_linux::checked;
+use sfu_proto::histogram::Histogram;
 use sfu_proto::transmit::{Datagram, Path};
 use socket2::{SockAddr, SockAddrStorage};
 
@@ -20,11 +22,16 @@ const MESSAGES: usize = 32;
 /// The largest train: no UDP payload is larger, so nothing is ever truncated.
 const BUFFER: usize = 65536;
 
+/// What seems to have waited for longer was stamped before the wall clock was set.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 pub(crate) struct Receiver {
     buffers: Box<[u8]>,
     controls: Box<[Control; MESSAGES]>,
     names: Box<[SockAddrStorage; MESSAGES]>,
     buffer: usize,
+    /// From the kernel's stamps until datagrams were read.
+    pub(crate) waited: Histogram,
 }
 
 impl Receiver {
@@ -39,6 +46,7 @@ impl Receiver {
             controls: Box::new([Control::EMPTY; MESSAGES]),
             names: Box::new(std::array::from_fn(|_| SockAddrStorage::zeroed())),
             buffer,
+            waited: Histogram::default(),
         }
     }
 
@@ -47,7 +55,7 @@ impl Receiver {
         &mut self,
         bound: &BoundSocket,
         index: u8,
-        deliver: impl FnOnce(&mut [Datagram<'_>]),
+        deliver: impl FnOnce(Instant, &mut [Datagram<'_>]),
     ) -> io::Result<Receipt> {
         let mut slices = [const { MaybeUninit::<libc::iovec>::uninit() }; MESSAGES];
         // SAFETY: a zeroed mmsghdr is valid: null pointers with zero lengths.
@@ -84,6 +92,8 @@ impl Receiver {
             )
         };
         let count = checked(result)?;
+        let (now, wall) = (Instant::now(), SystemTime::now());
+        let wall = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let mut datagrams = Vec::with_capacity(count);
         let mut truncated = 0;
         for (header, buffer) in headers[..count]
@@ -103,23 +113,43 @@ impl Receiver {
                 local: message.control.local.or(bound.fixed_address()),
                 remote: message.remote,
             };
+            let waited = message.control.stamp.map(|stamp| wait(stamp, wall));
+            let came_at = now.checked_sub(waited.unwrap_or_default()).unwrap_or(now);
             if message.len == 0 {
                 // It makes no chunk below, and still the router must count it.
                 datagrams.push(Datagram {
                     path,
+                    came_at,
                     data: &mut buffer[..0],
                 });
                 continue;
             }
             let segment = message.control.segment_size.unwrap_or(message.len).max(1);
             let train = buffer[..message.len].chunks_mut(segment);
-            datagrams.extend(train.map(|data| Datagram { path, data }));
+            if let Some(waited) = waited {
+                self.waited
+                    .add(waited.as_micros() as u64, train.len() as u64);
+            }
+            datagrams.extend(train.map(|data| Datagram {
+                path,
+                came_at,
+                data,
+            }));
         }
-        deliver(&mut datagrams);
+        deliver(now, &mut datagrams);
         Ok(Receipt {
             truncated,
             is_last: count < MESSAGES,
         })
+    }
+}
+
+/// How long a datagram lay in the kernel, by the wall clock, which may have been set meanwhile.
+fn wait(stamp: Duration, now: Duration) -> Duration {
+    let waited = now.saturating_sub(stamp);
+    match waited > LONGEST_WAIT {
+        true => Duration::ZERO,
+        false => waited,
     }
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sfu_proto::histogram::Histogram;
 use sfu_proto::transmit::{Datagram, Path, Transmit};
 use socket2::SockRef;
 
@@ -189,12 +190,15 @@ impl Poller {
 
 pub(crate) struct Receiver {
     buffers: Box<[u8]>,
+    /// No portable call tells it.
+    pub(crate) waited: Histogram,
 }
 
 impl Receiver {
     pub(crate) fn new() -> Self {
         Self {
             buffers: vec![0; DATAGRAMS * BUFFER].into_boxed_slice(),
+            waited: Histogram::default(),
         }
     }
 
@@ -203,9 +207,10 @@ impl Receiver {
         &mut self,
         bound: &BoundSocket,
         index: u8,
-        deliver: impl FnOnce(&mut [Datagram<'_>]),
+        deliver: impl FnOnce(Instant, &mut [Datagram<'_>]),
     ) -> io::Result<Receipt> {
         let mut datagrams = Vec::with_capacity(DATAGRAMS);
+        let now = Instant::now();
         for buffer in self.buffers.chunks_mut(BUFFER) {
             match bound.socket.recv_from(buffer) {
                 Ok((len, remote)) => {
@@ -216,6 +221,7 @@ impl Receiver {
                     };
                     datagrams.push(Datagram {
                         path,
+                        came_at: now,
                         data: &mut buffer[..len],
                     });
                 }
@@ -223,7 +229,7 @@ impl Receiver {
                 Err(_) => break,
             }
         }
-        deliver(&mut datagrams);
+        deliver(now, &mut datagrams);
         Ok(Receipt {
             truncated: 0,
             is_last: datagrams.len() < DATAGRAMS,

@@ -24,6 +24,7 @@ pub use self::probe::ProbeCluster;
 use self::probe::Probes;
 use self::rate::{Observed, Rate};
 use self::window::Window;
+use crate::jitter::Jitter;
 
 /// What arrives, over so long (libwebrtc `bitrate_estimator.cc` has 150-500 ms).
 const ACKNOWLEDGED_US: i64 = 500_000;
@@ -106,6 +107,8 @@ pub struct Counters {
     pub feedbacks: u64,
     pub received: u64,
     pub lost: u64,
+    /// Received after they were told to be lost.
+    pub late: u64,
     pub repeated: u64,
     pub unmatched: u64,
     pub clock_jumps: u64,
@@ -128,6 +131,9 @@ pub struct Estimator {
     /// From the newest packet that the last feedback told of to that feedback.
     response_us: i64,
     last_arrival_us: Option<i64>,
+    /// Of what the jitter was last fed.
+    last_sent_us: Option<i64>,
+    jitter: Jitter,
     wanted_bps: Option<f64>,
     bounds: (f64, f64),
     pub counters: Counters,
@@ -150,6 +156,8 @@ impl Estimator {
             round_trip_us: ROUND_TRIP_US,
             response_us: 0,
             last_arrival_us: None,
+            last_sent_us: None,
+            jitter: Jitter::default(),
             wanted_bps: None,
             bounds,
             counters: Counters::default(),
@@ -193,6 +201,11 @@ impl Estimator {
         self.wanted_bps = bps.map(|bps| bps as f64);
     }
 
+    /// RFC 3550's, of the way from us: send times are ours, arrival times the receiver's.
+    pub fn jitter_us(&self) -> f64 {
+        self.jitter.us()
+    }
+
     pub fn on_feedback(&mut self, now_us: i64, arrivals: &Arrivals) {
         self.on_told(now_us, arrivals.iter());
     }
@@ -225,6 +238,7 @@ impl Estimator {
                     received += 1;
                     self.response_us = now_us - sent_us;
                     self.loss.received(was_lost);
+                    self.counters.late += u64::from(was_lost);
                     let time_us = time_us.unwrap_or_default();
                     self.arrived(sent_us, time_us, usize::from(bytes), cluster);
                 }
@@ -247,6 +261,11 @@ impl Estimator {
             None => time_us,
         };
         self.last_arrival_us = Some(arrived_us);
+        // What left at once arrives one after the other; its first tells of the way.
+        if cluster == 0 && self.last_sent_us != Some(sent_us) {
+            self.last_sent_us = Some(sent_us);
+            self.jitter.add(sent_us, arrived_us);
+        }
         if self.delay.add(sent_us, arrived_us) {
             self.counters.clock_jumps += 1;
             self.acknowledged = Window::new();

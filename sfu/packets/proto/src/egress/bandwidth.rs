@@ -7,9 +7,10 @@
 use std::time::{Duration, Instant};
 
 use super::Egress;
+use super::sender::Reported;
 use super::sender::Sender;
 use super::walk::Control;
-use crate::bwe::{Config, Estimator, ProbeCluster, Sent, Why};
+use crate::bwe::{Config, Counters, Estimator, ProbeCluster, Sent, Why};
 use crate::command::Extension;
 use crate::drop::DropReason;
 use crate::handover::Acknowledgements;
@@ -65,7 +66,23 @@ pub(super) struct Padding {
     pub(super) cluster: ProbeCluster,
 }
 
+impl Reported {
+    /// What came after it was told to be lost is told of once, and is not lost.
+    fn add(&mut self, before: &Counters, after: &Counters) {
+        let late = after.late - before.late;
+        let told = after.received - before.received + after.lost - before.lost;
+        self.packets += told.saturating_sub(late);
+        self.lost = (self.lost + after.lost - before.lost).saturating_sub(late);
+    }
+}
+
 impl Sender {
+    /// Of its way alone, where it tells.
+    pub(super) fn jitter_s(&self) -> Option<f64> {
+        let known = self.bandwidth.as_ref().filter(|known| known.is_heard);
+        known.map(|known| known.estimator.jitter_us() / 1e6)
+    }
+
     /// What its way carries in all; `None` where nothing tells, which is no limit.
     pub(crate) fn available_bps(&self) -> Option<u64> {
         match &self.bandwidth {
@@ -266,6 +283,7 @@ impl Egress {
         let before = known.estimator.counters;
         known.estimator.on_told(now_us, told);
         let after = known.estimator.counters;
+        sender.reported.add(&before, &after);
         let told = after.repeated - before.repeated + after.unmatched - before.unmatched;
         if told > 0 && after.received == before.received && after.lost == before.lost {
             self.drops.count(DropReason::FeedbackUnmatched);

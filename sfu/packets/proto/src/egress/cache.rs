@@ -85,6 +85,7 @@ mod tests {
     fn burst(sequence: i64) -> Arc<Burst> {
         let packet = Packet {
             layer: LayerKey(1),
+            came_us: 0,
             sequence,
             timestamp: 0,
             marker: false,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::Egress;
+use super::heard::Heard;
 use super::slot::Limit;
 use super::targets::ToldTargets;
 use crate::event::Event;
@@ -193,6 +194,7 @@ impl Egress {
         self.set_current(index, None);
         let slot = &mut self.slots[index];
         slot.rewrite.restart();
+        slot.heard = Heard::default();
         slot.rtx_sequence &= 0x7fff;
     }
 

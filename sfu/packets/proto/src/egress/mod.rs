@@ -17,6 +17,8 @@ mod commands;
 mod explain;
 mod feed;
 mod followers;
+mod heard;
+mod holes;
 mod layers;
 mod losses;
 mod members;

@@ -134,6 +134,7 @@ impl Egress {
 fn empty_packet() -> Packet {
     Packet {
         layer: LayerKey(0),
+        came_us: 0,
         sequence: 0,
         timestamp: 0,
         marker: false,

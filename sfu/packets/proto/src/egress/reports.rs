@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Egress;
 use super::walk::{Control, Retransmission};
-use crate::clock::{duration_from_16_16, ntp_middle};
+use crate::clock::{ntp_middle, round_trip};
 use crate::drop::DropReason;
 use crate::handover::{Report, Up};
 use crate::ids::TransportId;
@@ -14,8 +14,6 @@ use crate::rtp::extend_sequence;
 
 /// A compound packet is closed at this size, so that it fits every path.
 const COMPOUND_BYTES: usize = 1000;
-/// A round trip longer than this is a forged or stale report.
-const LONGEST_ROUND_TRIP_S: u32 = 60;
 
 impl Egress {
     /// Sender reports: each second for all slots that sent, soon for those that switched.
@@ -160,6 +158,8 @@ impl Egress {
         let Some(index) = self.senders[sender].slot_of_ssrc(block.ssrc) else {
             return;
         };
+        let slot = &mut self.slots[index];
+        let block = slot.heard.take(block, &mut slot.rewrite);
         self.take_reported_loss(arrived, sender, block.fraction_lost);
         let slot = &mut self.slots[index];
         slot.is_reported_on = true;
@@ -170,18 +170,10 @@ impl Egress {
         }
         let codec = slot.rewrite.current().map_or(0, |segment| segment.codec);
         let clock_rate = slot.parameters.codecs[codec].clock_rate.max(1);
-        slot.counters.fraction_lost = f64::from(block.fraction_lost) / 256.0;
-        slot.counters.lost = i64::from(block.lost);
-        slot.counters.jitter_s = f64::from(block.jitter) / f64::from(clock_rate);
-        if block.last_sender_report == 0 {
-            return;
-        }
-        let round_trip = ntp_middle(self.clock.ntp(arrived))
-            .wrapping_sub(block.last_sender_report)
-            .wrapping_sub(block.delay_since);
-        if round_trip >> 16 < LONGEST_ROUND_TRIP_S {
+        slot.heard.jitter_s = f64::from(block.jitter) / f64::from(clock_rate);
+        let now = ntp_middle(self.clock.ntp(arrived));
+        if let Some(sample) = round_trip(now, block.last_sender_report, block.delay_since) {
             let transport = self.senders[sender].id;
-            let sample = duration_from_16_16(round_trip);
             let round_trip = self.senders[sender].measure_round_trip(sample);
             self.take_round_trip(sender, round_trip);
             self.up.push(Up::RoundTrip {

@@ -59,15 +59,19 @@ struct Sent {
 /// What was sent again lately, by number modulo the size of the store: two numbers that
 /// share a place are never in the store together. Made at the first NACK only.
 #[derive(Debug, Default)]
-pub(crate) struct Retransmissions(Vec<Option<Sent>>);
+pub(crate) struct Retransmissions {
+    places: Vec<Option<Sent>>,
+    /// Packets that were sent again, once each.
+    pub(crate) packets: u64,
+}
 
 impl Retransmissions {
     /// True: may be sent (and is counted as sent).
     pub(crate) fn allow(&mut self, sequence: i64, now_ms: u64, round_trip: Duration) -> bool {
-        if self.0.is_empty() {
-            self.0.resize(CACHE_PACKETS, None);
+        if self.places.is_empty() {
+            self.places.resize(CACHE_PACKETS, None);
         }
-        let place = &mut self.0[sequence.rem_euclid(CACHE_PACKETS as i64) as usize];
+        let place = &mut self.places[sequence.rem_euclid(CACHE_PACKETS as i64) as usize];
         let tries = match place {
             Some(sent) if sent.sequence == sequence => {
                 let spacing = round_trip.max(NACK_SPACING).as_millis() as u64;
@@ -77,7 +81,10 @@ impl Retransmissions {
                 }
                 sent.tries + 1
             }
-            _ => 1,
+            _ => {
+                self.packets += 1;
+                1
+            }
         };
         *place = Some(Sent {
             sequence,
@@ -90,8 +97,8 @@ impl Retransmissions {
     /// Nobody asks for what is a second old: give the memory back.
     pub(crate) fn forget(&mut self, now_ms: u64) {
         let is_old = |sent: &Option<Sent>| sent.is_none_or(|sent| sent.at_ms + 10_000 < now_ms);
-        if self.0.iter().all(is_old) {
-            self.0 = Vec::new();
+        if self.places.iter().all(is_old) {
+            self.places = Vec::new();
         }
     }
 }
@@ -147,8 +154,9 @@ mod tests {
         let mut sent = Retransmissions::default();
         sent.allow(7, 0, Duration::ZERO);
         sent.forget(5_000);
-        assert!(!sent.0.is_empty());
+        assert!(!sent.places.is_empty());
         sent.forget(10_001);
-        assert!(sent.0.is_empty());
+        assert!(sent.places.is_empty());
+        assert_eq!(sent.packets, 1);
     }
 }

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 
+use super::holes::Holes;
 use super::thinned::Thinned;
 use crate::command::MediaKind;
 use crate::handover::{LayerKey, Packet};
@@ -55,8 +56,10 @@ pub(crate) struct Numbers {
 #[derive(Debug)]
 pub(crate) struct Rewrite {
     segments: VecDeque<Segment>,
-    /// The highest number sent.
+    /// The highest number sent, and that before the first.
     highest: i64,
+    start: i64,
+    pub(crate) holes: Holes,
     timestamp: u32,
     /// When the frame of `timestamp` was first sent.
     timestamp_us: i64,
@@ -74,6 +77,8 @@ impl Rewrite {
         Self {
             segments: VecDeque::new(),
             highest: (random & 0x7fff) as i64,
+            start: (random & 0x7fff) as i64,
+            holes: Holes::default(),
             timestamp: (random >> 16) as u32,
             timestamp_us: 0,
             origin: None,
@@ -154,6 +159,9 @@ impl Rewrite {
         }
         let numbers = segment.apply(packet)?;
         if numbers.sequence > self.highest {
+            if numbers.sequence != self.highest + 1 {
+                self.holes.open(self.highest + 1..numbers.sequence);
+            }
             self.highest = numbers.sequence;
             if numbers.timestamp != self.timestamp {
                 self.timestamp = numbers.timestamp;
@@ -162,6 +170,8 @@ impl Rewrite {
             self.picture_id = numbers.picture_id.unwrap_or(self.picture_id);
             self.tl0_picture_index = numbers.tl0_picture_index.unwrap_or(self.tl0_picture_index);
             self.frame_number = numbers.frame_number.unwrap_or(self.frame_number);
+        } else {
+            self.holes.fill(numbers.sequence, self.highest);
         }
         Some(numbers)
     }
@@ -180,7 +190,7 @@ impl Rewrite {
             .get_or_insert_with(|| Box::new(Thinned::after(highest)));
         if packet.sequence <= thinned.last() {
             let numbers = segment.apply(packet)?;
-            self.highest = self.highest.max(numbers.sequence);
+            self.note_filled(numbers.sequence);
             return Some(numbers);
         }
         let picture = packet.picture_id.filter(|_| numbers_pictures);
@@ -188,8 +198,22 @@ impl Rewrite {
         None
     }
 
+    fn note_filled(&mut self, sequence: i64) {
+        if sequence > self.highest {
+            self.holes.open(self.highest + 1..sequence);
+            self.highest = sequence;
+        } else {
+            self.holes.fill(sequence, self.highest);
+        }
+    }
+
     pub(crate) fn highest(&self) -> i64 {
         self.highest
+    }
+
+    /// The number before the first.
+    pub(crate) fn start(&self) -> i64 {
+        self.start
     }
 
     pub(crate) fn current(&self) -> Option<&Segment> {
@@ -219,6 +243,8 @@ impl Rewrite {
     pub(crate) fn restart(&mut self) {
         self.segments.clear();
         self.highest &= 0x7fff;
+        self.start = self.highest;
+        self.holes = Holes::default();
     }
 
     pub(crate) fn forget_segments(&mut self) {
@@ -294,6 +320,7 @@ mod tests {
     fn packet(layer: u64, sequence: i64, timestamp: u32) -> Packet {
         Packet {
             layer: LayerKey(layer),
+            came_us: 0,
             sequence,
             timestamp,
             marker: false,

@@ -22,6 +22,13 @@ pub(crate) struct Work {
     pub(crate) end: u32,
 }
 
+/// What transport-wide feedback has told of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reported {
+    pub(super) packets: u64,
+    pub(super) lost: u64,
+}
+
 pub(crate) struct Sender {
     pub(crate) id: TransportId,
     pub(crate) path: Option<Path>,
@@ -49,6 +56,8 @@ pub(crate) struct Sender {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) round_trip: Option<Duration>,
+    pub(crate) round_trip_last: Option<Duration>,
+    pub(super) reported: Reported,
     pub(crate) resending: Budget,
     pub(crate) remb_bps: Option<u64>,
     /// Seconds without anything sent, since it last told of what it got.
@@ -94,6 +103,8 @@ impl Sender {
             packets: 0,
             bytes: 0,
             round_trip: None,
+            round_trip_last: None,
+            reported: Reported::default(),
             resending: Budget::new(),
             remb_bps: None,
             rested: 0,
@@ -155,6 +166,7 @@ impl Sender {
             .round_trip
             .map_or(sample, |known| (known * 7 + sample) / 8);
         self.round_trip = Some(smoothed);
+        self.round_trip_last = Some(sample);
         smoothed
     }
 }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Instant;
 
+use super::heard::Heard;
 use super::redundancy::Redundant;
 use super::retransmission::Retransmissions;
 use super::rewrite::{Numbers, Rewrite};
@@ -204,6 +205,7 @@ pub(crate) struct Slot {
     /// Something was sent since the last sender report.
     pub(crate) has_sent: bool,
     pub(crate) counters: SlotCounters,
+    pub(crate) heard: Heard,
     pub(crate) meter: Meter,
 }
 
@@ -217,9 +219,8 @@ pub(crate) struct SlotCounters {
     pub(crate) nacks_received: u64,
     pub(crate) keyframe_requests_received: u64,
     pub(crate) switches: u64,
-    pub(crate) fraction_lost: f64,
-    pub(crate) lost: i64,
-    pub(crate) jitter_s: f64,
+    pub(crate) frames: u64,
+    pub(crate) keyframes: u64,
 }
 
 impl Slot {
@@ -257,6 +258,7 @@ impl Slot {
             is_report_due: false,
             has_sent: false,
             counters: SlotCounters::default(),
+            heard: Heard::default(),
             meter: Meter::default(),
         }
     }

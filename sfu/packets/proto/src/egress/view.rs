@@ -15,6 +15,10 @@ impl Egress {
             round_trip_time_s: sender.round_trip.map(|round_trip| round_trip.as_secs_f64()),
             remb_bps: sender.remb_bps,
             available_bps: sender.available_bps(),
+            round_trip_last_s: sender.round_trip_last.map(|last| last.as_secs_f64()),
+            jitter_down_s: sender.jitter_s(),
+            reported_packets: sender.reported.packets,
+            reported_lost: sender.reported.lost,
             ..TransportSnapshot::default()
         });
         senders.collect()
@@ -27,6 +31,7 @@ impl Egress {
             let wanted = slot.wanted.and_then(|layer| self.feeds.get(&layer));
             let shown = slot.shown.map(|(source, _)| source);
             let counters = slot.counters;
+            let lost = slot.heard.lost.max(0) as u64;
             SlotSnapshot {
                 slot: slot.id,
                 source: feed.map(|feed| feed.description.source),
@@ -48,10 +53,19 @@ impl Egress {
                 plis_received: counters.keyframe_requests_received,
                 switches: counters.switches,
                 bitrate_bps: slot.meter.bits_per_second(ms),
-                fraction_lost: counters.fraction_lost,
-                lost: counters.lost,
-                jitter_s: counters.jitter_s,
-                ..SlotSnapshot::default()
+                frames: counters.frames,
+                keyframes: if slot.is_audio() {
+                    0
+                } else {
+                    counters.keyframes
+                },
+                repaired: slot.retransmissions.packets,
+                expected: slot.heard.expected,
+                lost: slot.heard.lost,
+                fraction_lost: slot.heard.fraction_lost,
+                lost_up: slot.rewrite.holes.count(),
+                lost_after_repair: lost.saturating_sub(slot.retransmissions.packets),
+                jitter_s: slot.heard.jitter_s,
             }
         });
         slots.collect()

@@ -22,7 +22,7 @@ use crate::ids::{SlotId, TransportId};
 use crate::limits::{PENDING_CONTROL, VIDEO_LATE};
 use crate::rtp::FIXED_HEADER;
 use crate::stages::{self, Stage};
-use crate::transmit::{Transmit, TransmitBatch};
+use crate::transmit::{Forwarded, Transmit, TransmitBatch};
 
 /// What goes out beside bursts.
 pub(super) enum Control {
@@ -90,6 +90,8 @@ pub(super) struct Walk {
     /// Older packets that go along with what is outgoing.
     pub(super) redundancy: Vec<u8>,
     outgoing: Vec<Outgoing>,
+    /// To how many each packet of the burst is on its way, since the batch began.
+    sent: Vec<u32>,
 }
 
 impl Walk {
@@ -145,6 +147,8 @@ impl Egress {
         self.walk.order.clear();
         self.walk.cursor = 0;
         self.walk.blocks.begin(burst.packets.len());
+        self.walk.sent.clear();
+        self.walk.sent.resize(burst.packets.len(), 0);
         let waited = now.saturating_duration_since(since);
         let mut turns = std::mem::take(&mut self.walk.turns);
         self.take_turns(&burst, &mut turns);
@@ -214,13 +218,37 @@ impl Egress {
         };
         while let Some(&sender) = self.walk.order.get(self.walk.cursor) {
             if out.is_full() {
+                self.note_forwarded(now, &burst, out);
                 self.walk.burst = Some(burst);
                 return true;
             }
             self.walk.cursor += 1;
             self.send_burst(now, sender, &burst, out);
         }
+        self.note_forwarded(now, &burst, out);
         false
+    }
+
+    /// How long what is in the batch has been here.
+    fn note_forwarded(&mut self, now: Instant, burst: &Burst, out: &mut TransmitBatch) {
+        let now_us = self.clock.us(now);
+        for group in &burst.groups {
+            let Some(feed) = self.feeds.get(&group.layer) else {
+                continue;
+            };
+            let packets = group.packets.start as usize..group.packets.end as usize;
+            let counts = self.walk.sent[packets.clone()].iter_mut();
+            for (packet, count) in burst.packets[packets].iter().zip(counts) {
+                let count = std::mem::take(count);
+                if count > 0 {
+                    out.forwarded.push(Forwarded {
+                        kind: feed.description.kind,
+                        waited_us: now_us.saturating_sub(packet.came_us).max(0) as u64,
+                        packets: count.into(),
+                    });
+                }
+            }
+        }
     }
 
     fn send_burst(
@@ -362,12 +390,16 @@ impl Egress {
         }
         slot.counters.packets += 1;
         slot.counters.octets += payload as u64;
+        self.walk.sent[packet_index] += u32::from(is_sent);
+        let marker = is_sent && slot.marks(packet, &numbers);
+        slot.counters.frames += u64::from(marker);
+        slot.counters.keyframes += u64::from(packet.keyframe);
         outgoing.push(Outgoing {
             slot: index,
             codec,
             packet: packet_index,
             is_empty: !is_sent,
-            marker: is_sent && slot.marks(packet, &numbers),
+            marker,
             numbers,
             block,
             piece: Piece {

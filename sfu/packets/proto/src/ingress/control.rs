@@ -4,21 +4,28 @@ use std::time::Instant;
 
 use super::Ingress;
 use crate::bwe::Arrivals;
-use crate::clock::ntp_to_us;
+use crate::clock::{ntp_middle, ntp_to_us, round_trip};
 use crate::drop::DropReason;
 use crate::handover::{Acknowledgements, Down, Report};
 use crate::limits::{FEEDBACK_PACKETS, NACKED_PER_PACKET};
-use crate::rtcp::{self, CongestionFeedback, Packet, ReportBlocks, TransportFeedback};
+use crate::rtcp::{
+    self, CongestionFeedback, ExtendedBlock, Packet, ReportBlocks, SinceReference,
+    TransportFeedback,
+};
 use crate::stages::{self, Stage};
 
 /// So many packets that feedback tells of count as one report: reading and matching them takes
 /// as long.
 const FEEDBACK_PACKETS_A_REPORT: u16 = 32;
 
+/// More of them in one report say nothing new.
+const EXTENDED_BLOCKS: usize = 4;
+
 impl Ingress {
     pub(crate) fn receive_rtcp(
         &mut self,
         now: Instant,
+        came_at: Instant,
         receiver: usize,
         data: &mut [u8],
     ) -> Result<(), DropReason> {
@@ -38,14 +45,14 @@ impl Ingress {
                 return Err(DropReason::TooManyReports);
             }
             let packet = packet.map_err(|_| DropReason::RtcpMalformed)?;
-            self.receive_report(now, receiver, packet)?;
+            self.receive_report(came_at, receiver, packet)?;
         }
         Ok(())
     }
 
     fn receive_report(
         &mut self,
-        now: Instant,
+        came_at: Instant,
         receiver: usize,
         packet: Packet<'_>,
     ) -> Result<(), DropReason> {
@@ -56,10 +63,10 @@ impl Ingress {
                 rtp_timestamp,
                 blocks,
             } => {
-                self.receive_sender_report(now, receiver, ssrc, ntp, rtp_timestamp);
-                self.pass_blocks(now, receiver, blocks);
+                self.receive_sender_report(came_at, receiver, ssrc, ntp, rtp_timestamp);
+                self.pass_blocks(came_at, receiver, blocks);
             }
-            Packet::ReceiverReport { blocks } => self.pass_blocks(now, receiver, blocks),
+            Packet::ReceiverReport { blocks } => self.pass_blocks(came_at, receiver, blocks),
             Packet::Bye(ssrcs) => {
                 for ssrc in ssrcs.iter() {
                     if let Some(layer) = self.layer_of_ssrc(receiver, ssrc) {
@@ -92,10 +99,15 @@ impl Ingress {
                 self.pass(receiver, Report::Estimate { bitrate_bps });
             }
             Packet::TransportFeedback(feedback) => {
-                return self.pass_feedback(now, receiver, &feedback);
+                return self.pass_feedback(came_at, receiver, &feedback);
+            }
+            Packet::Extended { ssrc, blocks } => {
+                for block in blocks.iter().take(EXTENDED_BLOCKS) {
+                    self.receive_extended(came_at, receiver, ssrc, block);
+                }
             }
             Packet::CongestionFeedback(feedback) => {
-                return self.pass_acknowledgements(now, receiver, &feedback);
+                return self.pass_acknowledgements(came_at, receiver, &feedback);
             }
             Packet::Other => {}
         }
@@ -104,7 +116,7 @@ impl Ingress {
 
     fn receive_sender_report(
         &mut self,
-        now: Instant,
+        came_at: Instant,
         receiver: usize,
         ssrc: u32,
         ntp: u64,
@@ -113,10 +125,13 @@ impl Ingress {
         let Some(layer) = self.layer_of_ssrc(receiver, ssrc) else {
             return;
         };
-        let arrival = self.clock.us(now);
+        let arrival = self.clock.us(came_at);
         let sampled_us = self.receivers[receiver].our_time(ntp_to_us(ntp), arrival);
+        let apart_us = self.wall.since_ntp_us(came_at, ntp);
+        self.receivers[receiver].peer_clock.take(apart_us);
         let layer = &mut self.layers[layer];
-        layer.reception.sender_report(ntp, now);
+        layer.reception.sender_report(ntp, came_at);
+        layer.cadence.sampled(timestamp, ntp);
         self.down.push(Down::LayerClock {
             layer: layer.key,
             timestamp,
@@ -124,7 +139,46 @@ impl Ingress {
         });
     }
 
-    fn layer_of_ssrc(&self, receiver: usize, ssrc: u32) -> Option<usize> {
+    /// A receiver says its time, and is told when it came; or says how long ago ours came.
+    fn receive_extended(
+        &mut self,
+        came_at: Instant,
+        receiver: usize,
+        ssrc: u32,
+        block: ExtendedBlock,
+    ) {
+        match block {
+            ExtendedBlock::ReferenceTime { ntp } => {
+                let apart_us = self.wall.since_ntp_us(came_at, ntp);
+                self.receivers[receiver].peer_clock.take(apart_us);
+                self.answer_reference(receiver, ssrc, ntp);
+            }
+            ExtendedBlock::Since(since) => {
+                let now = ntp_middle(self.clock.ntp(came_at));
+                if let Some(sample) = round_trip(now, since.last_reference, since.delay_since)
+                    && since.ssrc == self.ssrc
+                {
+                    self.receivers[receiver].measure_extended_round_trip(sample);
+                }
+            }
+        }
+    }
+
+    /// It leaves at once: nothing has passed since.
+    fn answer_reference(&mut self, receiver: usize, ssrc: u32, ntp: u64) {
+        self.receivers[receiver].report_rate.spend(1);
+        let transport = self.receivers[receiver].id;
+        let since = SinceReference {
+            ssrc,
+            last_reference: ntp_middle(ntp),
+            delay_since: 0,
+        };
+        let mut rtcp = Vec::new();
+        rtcp::write_since_reference(&mut rtcp, self.ssrc, &since);
+        self.down.push(Down::Control { transport, rtcp });
+    }
+
+    pub(super) fn layer_of_ssrc(&self, receiver: usize, ssrc: u32) -> Option<usize> {
         let receiver = &self.receivers[receiver];
         receiver.streams[receiver.stream(ssrc)?].layer
     }

@@ -88,7 +88,8 @@ impl Ingress {
         let mut blocks = Vec::with_capacity(active.len());
         for &layer in &active {
             let layer = &mut self.layers[layer];
-            let block = layer.reception.report_block(layer.ssrc, now);
+            let jitter = layer.cadence.jitter_ticks(layer.clock_rate);
+            let block = layer.reception.report_block(layer.ssrc, jitter, now);
             layer.rates.lost(block.fraction_lost);
             blocks.push(block);
         }
@@ -106,6 +107,10 @@ impl Ingress {
         }
         if !blocks.is_empty() {
             rtcp::write_source_description(rtcp, self.ssrc, "sfu");
+            // Who receives nothing reports nothing that would tell.
+            if self.receivers[receiver].round_trip.is_none() {
+                rtcp::write_reference_time(rtcp, self.ssrc, self.clock.ntp(now));
+            }
         }
         // Silence is looked for until all are silent.
         let next = (!active.is_empty()).then(|| now + REPORT_INTERVAL);

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use slab::Slab;
 
+use super::cadence::Cadence;
 use super::hold::{Held, Layers};
 use super::keyframes::KeyframeRequests;
 use super::nack::NackList;
@@ -27,6 +28,7 @@ pub(crate) struct Layer {
     pub(crate) codec: Option<usize>,
     pub(crate) clock_rate: u32,
     pub(crate) reception: Reception,
+    pub(super) cadence: Cadence,
     pub(crate) nack: NackList,
     pub(crate) keyframes: KeyframeRequests,
     pub(crate) numbering: Numbering,
@@ -64,6 +66,7 @@ pub(crate) struct LayerCounters {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
     pub(crate) repaired: u64,
+    pub(crate) repaired_red: u64,
     pub(crate) duplicates: u64,
     pub(crate) keyframes: u64,
     pub(crate) nacks_sent: u64,
@@ -82,6 +85,7 @@ impl Layer {
             codec: None,
             clock_rate: 90_000,
             reception: Reception::default(),
+            cadence: Cadence::default(),
             nack: NackList::default(),
             keyframes: KeyframeRequests::default(),
             numbering: Numbering::default(),
@@ -112,7 +116,8 @@ impl Layer {
 
     /// The stream's own numbers begin anew.
     pub(crate) fn forget_numbers(&mut self) {
-        self.reception = Reception::default();
+        self.reception.begin_anew();
+        self.cadence.begin_anew();
         self.nack = NackList::default();
         self.newest_redundant = None;
         self.scalability = Scalability::default();
@@ -120,13 +125,14 @@ impl Layer {
     }
 
     /// Counts a frame at its first packet, whichever comes first.
-    pub(crate) fn count_frame(&mut self, timestamp: u32) {
+    pub(crate) fn count_frame(&mut self, now_ms: u64, timestamp: u32) {
         let is_newer = self
             .newest_timestamp
             .is_none_or(|newest| (timestamp.wrapping_sub(newest) as i32) > 0);
         if is_newer {
             self.newest_timestamp = Some(timestamp);
             self.counters.frames += 1;
+            self.cadence.count(now_ms);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::cadence::FrameStart;
 use super::nack::Arrival;
 use super::scalability::Said;
 use super::source::Meaning;
@@ -26,6 +27,9 @@ const FORWARDED: [Extension; 5] = [
 /// A decrypted packet on its way.
 #[derive(Clone, Copy)]
 pub(super) struct Arrived<'p> {
+    pub(super) came_at: Instant,
+    /// The same on our clock.
+    pub(super) came_us: i64,
     pub(super) header: &'p Header,
     pub(super) elements: &'p Elements,
     pub(super) packet: &'p [u8],
@@ -34,6 +38,7 @@ pub(super) struct Arrived<'p> {
     /// Extended number of the original.
     pub(super) number: i64,
     pub(super) codec: usize,
+    /// Sent again, on a stream of its own or under its own number.
     pub(super) is_repair: bool,
     /// So many bytes of the packet repeat older ones.
     pub(super) repeated: usize,
@@ -43,6 +48,7 @@ impl Ingress {
     pub(crate) fn receive_rtp(
         &mut self,
         now: Instant,
+        came_at: Instant,
         receiver: usize,
         data: &mut [u8],
     ) -> Result<(), DropReason> {
@@ -54,11 +60,15 @@ impl Ingress {
         stages::enter(Stage::Unprotect);
         let unprotected = srtp.unprotect_rtp(data, header.len);
         stages::enter(Stage::Receive);
-        let unprotected = unprotected?;
+        let unprotected = match unprotected {
+            Ok(unprotected) => unprotected,
+            Err(reason) => return Err(self.note_refused(receiver, header.ssrc, reason)),
+        };
         let packet = &data[..unprotected.len];
         let map = &self.receivers[receiver].extensions;
         let elements = Elements::parse(packet, &header.extension, map);
-        self.note_arrival(now, receiver, &header, &elements, packet);
+        let came_us = self.clock.us(came_at);
+        self.note_arrival(now, came_us, receiver, &header, &elements, packet);
         let stream = self.resolve(receiver, &header, &elements, packet)?;
         let (layer, meaning) = self.layer_of_stream(now, receiver, stream, &header)?;
         let payload = match header.has_padding {
@@ -66,6 +76,8 @@ impl Ingress {
             false => &packet[header.len..],
         };
         let arrived = |payload, number, codec, is_repair| Arrived {
+            came_at,
+            came_us,
             header: &header,
             elements: &elements,
             packet,
@@ -91,15 +103,26 @@ impl Ingress {
         }
     }
 
+    /// What came twice is refused by the replay window: nobody can tell it from a replay.
+    fn note_refused(&mut self, receiver: usize, ssrc: u32, reason: DropReason) -> DropReason {
+        if reason == DropReason::SrtpReplayed
+            && let Some(layer) = self.layer_of_ssrc(receiver, ssrc)
+        {
+            self.layers[layer].counters.duplicates += 1;
+        }
+        reason
+    }
+
     fn note_arrival(
         &mut self,
         now: Instant,
+        came_us: i64,
         index: usize,
         header: &Header,
         elements: &Elements,
         packet: &[u8],
     ) {
-        let (us, ms) = (self.clock.us(now), self.clock.ms(now));
+        let ms = self.clock.ms(now);
         let receiver = &mut self.receivers[index];
         receiver.packets += 1;
         receiver.bytes += packet.len() as u64;
@@ -115,7 +138,7 @@ impl Ingress {
         let receiver = &mut self.receivers[index];
         if receiver.has_congestion_feedback {
             let told = &mut receiver.acknowledgements;
-            told.record(header.ssrc, header.sequence_number, us, now);
+            told.record(header.ssrc, header.sequence_number, came_us, now);
             let next = told.next();
             return self.wake(index, next);
         }
@@ -126,7 +149,7 @@ impl Ingress {
         if let Some(number) = number.and_then(|data| data.first_chunk()) {
             receiver
                 .arrivals
-                .record(u16::from_be_bytes(*number), us, now);
+                .record(u16::from_be_bytes(*number), came_us, now);
             let next = receiver.arrivals.next();
             self.wake(index, next);
         }
@@ -177,7 +200,11 @@ impl Ingress {
         index: usize,
         arrived: Arrived<'_>,
     ) -> Result<(), DropReason> {
-        self.count_arrival(now, index, &arrived)?;
+        let is_repair = self.count_arrival(now, index, &arrived)?;
+        let arrived = Arrived {
+            is_repair,
+            ..arrived
+        };
         if arrived.payload.is_empty() {
             self.take_out(index, &arrived);
             return Err(DropReason::PaddingOnly);
@@ -217,6 +244,7 @@ impl Ingress {
             descriptor,
             marker: arrived.header.marker,
         };
+        self.note_frame(index, arrived, &info);
         let layers = self.place(now, index, &said);
         let is_keyframe = self.note_payload(now, index, arrived, &info);
         if self.is_over_ceiling(now, source, arrived.packet.len()) {
@@ -270,43 +298,79 @@ impl Ingress {
         is_exceeded
     }
 
-    /// Statistics, repair and duplicates.
+    /// Statistics, repair and duplicates. True: it was sent again.
     fn count_arrival(
         &mut self,
         now: Instant,
         index: usize,
         arrived: &Arrived<'_>,
-    ) -> Result<(), DropReason> {
-        let (us, ms) = (self.clock.us(now), self.clock.ms(now));
+    ) -> Result<bool, DropReason> {
+        let ms = self.clock.ms(now);
         let layer = &mut self.layers[index];
         let source = &self.sources[layer.source];
         let codec = source.codec(arrived.codec);
-        if !arrived.is_repair {
-            layer.reception.count(arrived.number);
-            layer
-                .reception
-                .measure_jitter(arrived.header.timestamp, us, codec.clock_rate);
+        let (mut is_repair, number) = (arrived.is_repair, arrived.number);
+        let is_new = match is_repair {
+            true => layer.reception.is_new(number),
+            false => layer.reception.take(number),
+        };
+        let arrival = match is_new && codec.nack {
+            true => layer.nack.arrived(number, now),
+            false => Arrival::InOrder,
+        };
+        // Without RTX a packet that was asked for comes again under its own number.
+        if arrival == (Arrival::Filled { was_asked: true }) && codec.rtx_payload_type.is_none() {
+            is_repair = true;
         }
-        if !layer.reception.is_new(arrived.number) {
-            layer.counters.duplicates += 1;
+        if !is_repair {
+            layer.reception.count(number);
+        }
+        if !is_new {
+            // By a repair, one of the two: what comes twice by itself does not come so far.
             return Err(DropReason::Duplicate);
         }
+        let is_missed = is_repair && layer.reception.is_counted(number);
+        layer.counters.repaired += u64::from(is_missed);
         layer.counters.packets += 1;
         layer.counters.bytes += arrived.packet.len() as u64;
         layer.meter.add(ms, arrived.packet.len());
         if !codec.nack {
-            return Ok(());
+            return Ok(is_repair);
         }
-        let receiver = source.receiver;
-        match layer.nack.arrived(arrived.number, now) {
-            Arrival::InOrder => {}
-            Arrival::Filled { was_asked } => layer.counters.repaired += u64::from(was_asked),
-            Arrival::Outage if source.is_video() => layer.keyframes.ask(),
-            Arrival::Outage => {}
+        if arrival == Arrival::Outage && source.is_video() {
+            layer.keyframes.ask();
         }
-        let next = layer.nack.next();
+        let (receiver, next) = (source.receiver, layer.nack.next());
         self.wake(receiver, next);
-        Ok(())
+        Ok(is_repair)
+    }
+
+    /// The first packet of a frame, by the payload's word, tells when it came. Of what was sent
+    /// again, and of the frame's later packets, that says nothing of the way.
+    fn note_frame(&mut self, index: usize, arrived: &Arrived<'_>, info: &PayloadInfo) {
+        if arrived.is_repair || !info.frame_start {
+            return;
+        }
+        let layer = &mut self.layers[index];
+        let is_first = layer.cadence.begin_frame(FrameStart {
+            timestamp: arrived.header.timestamp,
+            clock_rate: layer.clock_rate,
+            came_us: arrived.came_us,
+            missing: layer.reception.lost_after_repair(),
+        });
+        if !is_first {
+            return;
+        }
+        let told = arrived
+            .elements
+            .get(Extension::AbsoluteCaptureTime, arrived.packet);
+        let told = told.and_then(captured_ntp);
+        let timestamp = arrived.header.timestamp;
+        let captured = told.or_else(|| layer.cadence.ntp_of(timestamp, layer.clock_rate));
+        if let Some(ntp) = captured {
+            let us = self.wall.since_ntp_us(arrived.came_at, ntp);
+            layer.cadence.captured(us);
+        }
     }
 
     /// A packet without media must not cost a number; where it is too late to close the
@@ -320,6 +384,7 @@ impl Ingress {
             let at = self.draft.bytes.len() as u32;
             self.draft.packets.push(Packet {
                 layer: layer.key,
+                came_us: arrived.came_us,
                 sequence,
                 timestamp: arrived.header.timestamp,
                 marker: false,
@@ -342,6 +407,7 @@ impl Ingress {
             }
             let layer = &mut self.layers[index];
             layer.codec = Some(codec);
+            layer.cadence.begin_anew();
             layer.clock_rate = self.sources[layer.source].codec(codec).clock_rate;
         }
     }
@@ -353,10 +419,11 @@ impl Ingress {
         arrived: &Arrived<'_>,
         info: &PayloadInfo,
     ) -> bool {
+        let ms = self.clock.ms(now);
         let layer: &mut Layer = &mut self.layers[index];
         let source = &self.sources[layer.source];
         layer.last_packet = now;
-        layer.count_frame(arrived.header.timestamp);
+        layer.count_frame(ms, arrived.header.timestamp);
         if let Some(resolution) = info.resolution {
             layer.counters.resolution = resolution;
         }
@@ -412,6 +479,7 @@ impl Ingress {
         bytes.extend_from_slice(arrived.payload);
         self.draft.packets.push(Packet {
             layer: layer.key,
+            came_us: arrived.came_us,
             sequence,
             timestamp: arrived.header.timestamp,
             marker: arrived.header.marker,
@@ -426,6 +494,16 @@ impl Ingress {
         });
         Ok(())
     }
+}
+
+/// When a frame was captured, by its sender's clock: a mixer says by how much that of the device
+/// was ahead of its own (abs-capture-time extension).
+fn captured_ntp(data: &[u8]) -> Option<u64> {
+    let (ntp, rest) = data.split_first_chunk()?;
+    let ahead = rest
+        .first_chunk()
+        .map_or(0, |ahead| i64::from_be_bytes(*ahead));
+    Some(u64::from_be_bytes(*ntp).wrapping_sub(ahead as u64))
 }
 
 /// The frame number that follows the first byte of a dependency descriptor (AV1 RTP

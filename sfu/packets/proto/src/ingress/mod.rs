@@ -9,6 +9,7 @@
 mod acknowledgements;
 mod arrivals;
 mod bandwidth;
+mod cadence;
 mod ceiling;
 mod control;
 mod feedback;
@@ -19,6 +20,7 @@ mod layers;
 mod media;
 mod nack;
 mod numbering;
+mod peer_clock;
 mod rates;
 mod receiver;
 mod reception;
@@ -32,7 +34,7 @@ mod view;
 mod wishes;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 use slab::Slab;
@@ -65,6 +67,8 @@ enum Timer {
 
 pub(crate) struct Ingress {
     clock: Clock,
+    /// Of the system as it is now, to which peers' clocks are compared.
+    wall: Clock,
     bandwidth_cap_bps: u64,
     ceiling_bps: u64,
     /// Of the RTCP that we send to publishers.
@@ -95,6 +99,7 @@ impl Ingress {
     ) -> Self {
         Self {
             clock,
+            wall: clock,
             bandwidth_cap_bps,
             ceiling_bps,
             ssrc,
@@ -156,6 +161,17 @@ impl Ingress {
             self.end_layer(layer);
             self.layers[layer].forget_numbers();
         }
+    }
+
+    /// Whether the transport's peer is on our host.
+    pub(crate) fn set_shares_clock(&mut self, id: TransportId, is_shared: bool) {
+        if let Some(index) = self.receiver_of(id) {
+            self.receivers[index].peer_clock.is_ours = is_shared;
+        }
+    }
+
+    pub(crate) fn set_wall_clock(&mut self, now: Instant, since_unix: Duration) {
+        self.wall.set_wall(now, since_unix);
     }
 
     pub(crate) fn remove_transport(&mut self, now: Instant, id: TransportId) {

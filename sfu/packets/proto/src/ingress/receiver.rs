@@ -6,6 +6,7 @@ use super::acknowledgements::Acknowledgements;
 use super::arrivals::Arrivals;
 use super::bandwidth::Bandwidth;
 use super::ceiling::Ceiling;
+use super::peer_clock::{OneWay, PeerClock};
 use super::report_rate::ReportRate;
 use crate::command::SrtpKeys;
 use crate::ids::TransportId;
@@ -58,7 +59,11 @@ pub(crate) struct Receiver {
     pub(crate) dtls_waiting: u16,
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// By what it reports of its slots.
     pub(crate) round_trip: Option<Duration>,
+    /// By extended reports, smoothed and the newest.
+    pub(crate) extended_round_trip: Option<(Duration, Duration)>,
+    pub(crate) peer_clock: PeerClock,
     pub(crate) next_report: Option<Instant>,
     /// The earliest timer that is set for this receiver.
     pub(crate) timer: Option<Instant>,
@@ -92,6 +97,8 @@ impl Receiver {
             packets: 0,
             bytes: 0,
             round_trip: None,
+            extended_round_trip: None,
+            peer_clock: PeerClock::default(),
             next_report: None,
             timer: None,
             clock_offset_us: None,
@@ -139,7 +146,28 @@ impl Receiver {
     }
 
     pub(crate) fn round_trip(&self) -> Duration {
-        self.round_trip.unwrap_or(DEFAULT_ROUND_TRIP)
+        self.measured_round_trip().unwrap_or(DEFAULT_ROUND_TRIP)
+    }
+
+    fn measured_round_trip(&self) -> Option<Duration> {
+        let extended = self.extended_round_trip.map(|(smoothed, _)| smoothed);
+        self.round_trip.or(extended)
+    }
+
+    /// Smoothed as reports' are (RFC 6298 §2).
+    pub(crate) fn measure_extended_round_trip(&mut self, sample: Duration) {
+        let known = self.extended_round_trip;
+        let smoothed = known.map_or(sample, |(known, _)| (known * 7 + sample) / 8);
+        self.extended_round_trip = Some((smoothed, sample));
+    }
+
+    pub(crate) fn one_way(&self) -> Option<OneWay> {
+        self.peer_clock.one_way(self.measured_round_trip())
+    }
+
+    /// Our clock less the peer's, in microseconds.
+    pub(crate) fn clock_offset_us(&self) -> Option<f64> {
+        self.peer_clock.offset_us(self.measured_round_trip())
     }
 
     /// Our time of what the peer's NTP clock says: one offset for all its streams, so that

@@ -1,4 +1,7 @@
-//! Reception statistics of one stream (RFC 3550 A.3, A.8), and which packets it brought.
+//! Which packets of one stream came, by themselves or by repair (RFC 3550 A.3).
+//!
+//! `expected`, `received` and `present` never fall, so that whoever looks twice can tell what was
+//! lost between, before repair and after.
 
 use std::time::{Duration, Instant};
 
@@ -12,63 +15,96 @@ const WINDOW: i64 = 1024;
 pub(crate) struct Reception {
     first: Option<i64>,
     highest: i64,
+    /// Before the stream's numbers began anew.
+    expected_before: u64,
+    /// By themselves.
     received: u64,
-    expected_prior: i64,
+    /// In whatever way.
+    present: u64,
+    reordered: u64,
+    expected_prior: u64,
     received_prior: u64,
-    /// In sixteenths of a timestamp unit (RFC 3550 A.8).
-    jitter_16: i64,
-    transit: Option<i64>,
     report: Option<(u64, Instant)>,
     seen: Seen,
 }
 
 impl Reception {
-    /// Counts a packet that came on the stream itself, not by retransmission.
-    pub(crate) fn count(&mut self, number: i64) {
-        self.first = Some(self.first.map_or(number, |first| first.min(number)));
-        self.highest = self.highest.max(number);
-        self.received += 1;
+    /// A packet of the stream itself. False: it is here already, or too old to tell.
+    pub(crate) fn take(&mut self, number: i64) -> bool {
+        self.expect(number);
+        self.is_new(number)
     }
 
-    /// `arrival_us` on our clock.
-    pub(crate) fn measure_jitter(&mut self, timestamp: u32, arrival_us: i64, clock_rate: u32) {
-        let arrival = (i128::from(arrival_us) * i128::from(clock_rate) / 1_000_000) as u32;
-        let transit = i64::from(arrival.wrapping_sub(timestamp) as i32);
-        if let Some(previous) = self.transit.replace(transit) {
-            let difference = i64::from((transit as i32).wrapping_sub(previous as i32)).abs();
-            self.jitter_16 += difference - ((self.jitter_16 + 8) >> 4);
-        }
+    /// Counts a packet that came by itself, not by retransmission.
+    pub(crate) fn count(&mut self, number: i64) {
+        self.received += 1;
+        self.reordered += u64::from(number < self.highest);
+    }
+
+    /// It was sent, whether it came or not.
+    fn expect(&mut self, number: i64) {
+        let first = self.first.get_or_insert(number);
+        *first = number.min(*first);
+        self.highest = self.highest.max(number);
     }
 
     /// False: it is here already, or too old to tell.
     pub(crate) fn is_new(&mut self, number: i64) -> bool {
-        self.seen.insert(number)
+        let is_new = self.seen.insert(number);
+        self.present += u64::from(is_new && self.is_counted(number));
+        is_new
+    }
+
+    /// From the first packet on. What is brought back from before it was not missed.
+    pub(crate) fn is_counted(&self, number: i64) -> bool {
+        self.first.is_some_and(|first| number >= first)
     }
 
     pub(crate) fn highest(&self) -> Option<i64> {
         self.first.map(|_| self.highest)
     }
 
-    pub(crate) fn lost(&self) -> i64 {
-        self.expected() - self.received as i64
+    pub(crate) fn expected(&self) -> u64 {
+        let now = self.first.map_or(0, |first| self.highest - first + 1);
+        self.expected_before + now as u64
     }
 
-    pub(crate) fn jitter(&self, clock_rate: u32) -> Duration {
-        let units = (self.jitter_16 >> 4).max(0) as f64;
-        Duration::from_secs_f64(units / f64::from(clock_rate.max(1)))
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(crate) fn reordered(&self) -> u64 {
+        self.reordered
+    }
+
+    pub(crate) fn lost(&self) -> i64 {
+        self.expected() as i64 - self.received as i64
+    }
+
+    pub(crate) fn lost_after_repair(&self) -> u64 {
+        self.expected().saturating_sub(self.present)
+    }
+
+    /// Other numbers follow; what was counted stays.
+    pub(crate) fn begin_anew(&mut self) {
+        *self = Self {
+            expected_before: self.expected(),
+            received: self.received,
+            present: self.present,
+            reordered: self.reordered,
+            expected_prior: self.expected_prior,
+            received_prior: self.received_prior,
+            ..Self::default()
+        };
     }
 
     pub(crate) fn sender_report(&mut self, ntp: u64, now: Instant) {
         self.report = Some((ntp, now));
     }
 
-    fn expected(&self) -> i64 {
-        self.first.map_or(0, |first| self.highest - first + 1)
-    }
-
-    /// The block since the last one.
-    pub(crate) fn report_block(&mut self, ssrc: u32, now: Instant) -> ReportBlock {
-        let expected = self.expected() - self.expected_prior;
+    /// The block since the last one. `jitter` in units of the clock rate.
+    pub(crate) fn report_block(&mut self, ssrc: u32, jitter: u32, now: Instant) -> ReportBlock {
+        let expected = (self.expected() - self.expected_prior) as i64;
         let lost = expected - (self.received - self.received_prior) as i64;
         self.expected_prior = self.expected();
         self.received_prior = self.received;
@@ -89,7 +125,7 @@ impl Reception {
             fraction_lost: fraction.min(255) as u8,
             lost: self.lost().clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest_sequence: self.highest as u32,
-            jitter: (self.jitter_16 >> 4) as u32,
+            jitter,
             last_sender_report: last,
             delay_since: delay,
         }
@@ -140,37 +176,61 @@ impl Seen {
 mod tests {
     use super::*;
 
+    fn come(reception: &mut Reception, number: i64) -> bool {
+        let is_new = reception.take(number);
+        reception.count(number);
+        is_new
+    }
+
     #[test]
     fn loss_is_counted_as_rfc_3550_a3() {
         let now = Instant::now();
         let mut reception = Reception::default();
         for number in (65530..65550).filter(|number| number % 4 != 1) {
-            reception.count(number);
+            come(&mut reception, number);
         }
-        let block = reception.report_block(1, now);
+        let block = reception.report_block(1, 0, now);
         assert_eq!((block.lost, block.highest_sequence), (4, 65548));
         assert_eq!(block.fraction_lost, (4 * 256 / 19) as u8);
-        reception.count(65549);
-        let block = reception.report_block(1, now);
+        come(&mut reception, 65549);
+        let block = reception.report_block(1, 0, now);
         assert_eq!((block.lost, block.fraction_lost), (4, 0));
     }
 
     #[test]
-    fn even_arrivals_have_no_jitter_and_uneven_ones_have() {
-        let mut even = Reception::default();
-        let mut uneven = Reception::default();
-        for packet in 0..100u32 {
-            let arrival = i64::from(packet) * 20_000;
-            even.measure_jitter(packet * 960, arrival, 48_000);
-            uneven.measure_jitter(
-                packet * 960,
-                arrival + i64::from(packet % 2) * 5_000,
-                48_000,
-            );
+    fn loss_before_and_after_repair_are_told_apart() {
+        let mut reception = Reception::default();
+        for number in (10..110).filter(|number| number % 10 != 5) {
+            assert!(come(&mut reception, number));
         }
-        assert_eq!(even.jitter(48_000), Duration::ZERO);
-        let jitter = uneven.jitter(48_000).as_secs_f64();
-        assert!((0.004..0.0055).contains(&jitter), "{jitter}");
+        assert_eq!((reception.expected(), reception.lost()), (100, 10));
+        assert_eq!(reception.lost_after_repair(), 10);
+        for repaired in [15, 25, 35] {
+            assert!(reception.is_new(repaired));
+        }
+        assert!(
+            reception.is_new(3),
+            "nobody missed what was before the first"
+        );
+        assert_eq!((reception.lost(), reception.lost_after_repair()), (10, 7));
+        // What was repaired comes by itself: late, and not lost.
+        assert!(!come(&mut reception, 25));
+        assert_eq!((reception.lost(), reception.lost_after_repair()), (9, 7));
+        assert_eq!(reception.reordered(), 1);
+    }
+
+    #[test]
+    fn what_was_counted_stays_when_numbers_begin_anew() {
+        let mut reception = Reception::default();
+        for number in [70_000, 70_001, 70_003] {
+            come(&mut reception, number);
+        }
+        reception.begin_anew();
+        for number in 5..9 {
+            come(&mut reception, number);
+        }
+        assert_eq!((reception.expected(), reception.received()), (8, 7));
+        assert_eq!((reception.lost(), reception.lost_after_repair()), (1, 1));
     }
 
     #[test]

@@ -87,7 +87,10 @@ impl Ingress {
     ) {
         let layer = &mut self.layers[index];
         layer.nack.fill(number);
-        layer.counters.repaired += 1;
+        if layer.reception.is_counted(number) {
+            layer.counters.repaired += 1;
+            layer.counters.repaired_red += 1;
+        }
         let Some(sequence) = layer.numbering.assign(number) else {
             return;
         };
@@ -96,6 +99,7 @@ impl Ingress {
         bytes.extend_from_slice(block.data);
         self.draft.packets.push(Packet {
             layer: layer.key,
+            came_us: arrived.came_us,
             sequence,
             timestamp: arrived.header.timestamp.wrapping_sub(block.age),
             marker: false,

@@ -41,6 +41,9 @@ impl Ingress {
 
     fn layer_snapshot(&self, ms: u64, index: usize) -> LayerSnapshot {
         let layer = &self.layers[index];
+        let receiver = &self.receivers[self.sources[layer.source].receiver];
+        let offset_us = receiver.clock_offset_us();
+        let captured_us = layer.cadence.capture_us().zip(offset_us);
         let counters = layer.counters;
         LayerSnapshot {
             layer: layer.index,
@@ -48,18 +51,26 @@ impl Ingress {
             active: layer.is_active,
             packets: counters.packets,
             bytes: counters.bytes,
+            expected: layer.reception.expected(),
+            received: layer.reception.received(),
             lost: layer.reception.lost(),
+            lost_after_repair: layer.reception.lost_after_repair(),
             repaired: counters.repaired,
+            repaired_red: counters.repaired_red,
             duplicates: counters.duplicates,
-            jitter_s: layer.reception.jitter(layer.clock_rate).as_secs_f64(),
+            reordered: layer.reception.reordered(),
+            jitter_s: layer.cadence.jitter_s(),
             keyframes: counters.keyframes,
             nacks_sent: counters.nacks_sent,
             plis_sent: counters.keyframe_requests_sent,
             bitrate_bps: layer.meter.bits_per_second(ms),
             frames: counters.frames,
+            frames_per_second: layer.cadence.frames_per_second(ms),
+            freezes: layer.cadence.freezes,
+            frozen_s: layer.cadence.frozen_us as f64 / 1e6,
             width: counters.resolution.0,
             height: counters.resolution.1,
-            ..LayerSnapshot::default()
+            capture_delay_s: captured_us.map(|(us, offset)| (us - offset) / 1e6),
         }
     }
 }

@@ -47,7 +47,11 @@ pub enum Packet<'a> {
     },
     TransportFeedback(TransportFeedback<'a>),
     CongestionFeedback(CongestionFeedback<'a>),
-    /// SDES, APP, XR and what else needs no answer.
+    Extended {
+        ssrc: u32,
+        blocks: ExtendedBlocks<'a>,
+    },
+    /// SDES, APP and what else needs no answer.
     Other,
 }
 
@@ -117,6 +121,10 @@ fn parse(kind: u8, format: u8, body: &[u8]) -> Result<Packet<'_>, MalformedRtcp>
             }))
         }
         (PAYLOAD_SPECIFIC, FORMAT_APPLICATION) => application(body),
+        (EXTENDED_REPORT, _) => Ok(Packet::Extended {
+            ssrc: word(body, 0)?,
+            blocks: ExtendedBlocks::new(&body[4..]),
+        }),
         _ => Ok(Packet::Other),
     }
 }
@@ -146,7 +154,7 @@ fn application(body: &[u8]) -> Result<Packet<'_>, MalformedRtcp> {
     })
 }
 
-fn word(data: &[u8], at: usize) -> Result<u32, MalformedRtcp> {
+pub(super) fn word(data: &[u8], at: usize) -> Result<u32, MalformedRtcp> {
     let bytes = data
         .get(at..)
         .and_then(|rest| rest.first_chunk())

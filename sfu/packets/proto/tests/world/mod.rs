@@ -17,7 +17,7 @@ use sfu_proto::rtp::{Elements, ExtensionMap, Header, strip_padding};
 use sfu_proto::snapshot::{LayerSnapshot, SlotSnapshot};
 use sfu_proto::srtp::{SrtpReceiver, SrtpSender};
 use sfu_proto::stun::{BindingRequest, Role, StunKey};
-use sfu_proto::transmit::{Datagram, Path, TransmitBatch};
+use sfu_proto::transmit::{Datagram, Forwarded, Path, TransmitBatch};
 
 pub const VP8: u8 = 96;
 pub const VP8_RTX: u8 = 97;
@@ -44,6 +44,10 @@ pub struct World {
     /// Datagrams of each transmit, in order.
     pub runs: Vec<usize>,
     pub events: Vec<Event>,
+    /// How long datagrams lie in the kernel before they are read.
+    pub lag: Duration,
+    /// Packets sent on, and how long after they came to the kernel.
+    pub forwarded: Vec<Forwarded>,
     peers: u64,
 }
 
@@ -91,6 +95,8 @@ impl World {
             mail: HashMap::new(),
             runs: Vec::new(),
             events: Vec::new(),
+            lag: Duration::ZERO,
+            forwarded: Vec::new(),
             peers: 0,
         }
     }
@@ -151,9 +157,14 @@ impl World {
     }
 
     pub fn deliver_all(&mut self, mut datagrams: Vec<(Path, Vec<u8>)>) {
+        let came_at = self.now - self.lag;
         let mut batch: Vec<Datagram<'_>> = datagrams
             .iter_mut()
-            .map(|(path, data)| Datagram { path: *path, data })
+            .map(|(path, data)| Datagram {
+                path: *path,
+                came_at,
+                data,
+            })
             .collect();
         self.router.handle_datagrams(self.now, &mut batch);
         self.collect();
@@ -170,6 +181,7 @@ impl World {
                 let mail = self.mail.entry(transmit.path.remote).or_default();
                 mail.extend(pieces.map(<[u8]>::to_vec));
             }
+            self.forwarded.append(&mut batch.forwarded);
             batch.clear();
             if !has_more {
                 break;
@@ -863,8 +875,10 @@ impl World {
             .iter()
             .map(|sent| peer.protect(&sent.packet, sent.index));
         let mut protected: Vec<_> = protected.collect();
+        let came_at = self.now;
         let datagrams = protected.iter_mut().map(|data| Datagram {
             path: peer.path,
+            came_at,
             data,
         });
         let mut batch: Vec<_> = datagrams.collect();
