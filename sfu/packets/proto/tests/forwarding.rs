@@ -4,7 +4,7 @@
 
 mod world;
 
-use sfu_proto::command::{Command, Extension, SrtpProfile};
+use sfu_proto::command::{Codec, Command, Extension, MediaKind, SrtpProfile};
 use sfu_proto::drop::DropReason;
 use sfu_proto::event::Event;
 use sfu_proto::ids::{SlotId, SourceId};
@@ -156,6 +156,45 @@ fn extensions_are_renumbered_for_each_subscriber() {
         .collect();
     assert_eq!(numbers, [[0, 0], [0, 1]]);
     assert_eq!(world.receive_rtp(&mut two)[0].header.extension, None);
+}
+
+#[test]
+fn a_voice_carries_nothing_that_its_listener_does_not_read() {
+    let mut world = World::new();
+    let speaker = world.peer();
+    let mut numbered = world.peer();
+    let by_time = &[(5, Extension::AbsoluteSendTime)];
+    let mut timed = world.peer_with(SrtpProfile::AeadAes128Gcm, by_time);
+    let mut microphone = world.microphone(1, &speaker, 2222, None);
+    for (slot, peer) in [(1, &numbered), (2, &timed)] {
+        world.slot_with(
+            slot,
+            peer,
+            MediaKind::Audio,
+            vec![codec(Codec::Opus, OPUS, 48_000)],
+            None,
+        );
+        world.show(slot, 1);
+    }
+    // The first 100 say their mid as well.
+    for _ in 0..=100 {
+        let packet = microphone.packet_with(Some(30), 80);
+        world.send(&speaker, &[packet]);
+        world.advance_ms(20);
+    }
+
+    let heard = world.receive_rtp(&mut numbered).pop().unwrap();
+    assert!(
+        heard
+            .extension(Extension::TransportSequenceNumber)
+            .is_some()
+    );
+    assert_eq!(heard.extension(Extension::AbsoluteSendTime), None);
+    assert_eq!(heard.extension(Extension::AudioLevel), None);
+    // RFC 3550's header, one block of a number alone, the sound.
+    assert_eq!(heard.packet.len(), 12 + 8 + 80);
+    let heard = world.receive_rtp(&mut timed).pop().unwrap();
+    assert!(heard.extension(Extension::AbsoluteSendTime).is_some());
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Blocks {
         let start = self.bytes.len();
         let stamp = |extension| map.id(extension).filter(|_| extras.is_stamped);
         let transport_sequence = stamp(Extension::TransportSequenceNumber);
-        let send_time = stamp(Extension::AbsoluteSendTime);
+        // Who tells of arrivals by number reads no times of sending (libwebrtc asks for one or the other).
+        let send_time = stamp(Extension::AbsoluteSendTime).filter(|_| transport_sequence.is_none());
         let mid = extras
             .mid
             .and_then(|mid| Some((map.id(Extension::Mid)?, mid.as_bytes())));
