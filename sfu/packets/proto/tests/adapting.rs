@@ -211,6 +211,25 @@ fn without_a_limit_all_is_sent_and_nothing_is_claimed() {
 }
 
 #[test]
+fn a_voice_that_comes_before_the_picture_does_not_lift_the_bound_of_the_start() {
+    let mut room = Room::with_voice();
+    let mut viewed = Viewed::default();
+    for step in 0..60 {
+        if let Some(microphone) = &mut room.publisher.microphone {
+            let packet = microphone.packet(Some(30));
+            room.world.send(&room.publisher.peer, &[packet]);
+        }
+        if step >= 30 && step % 3 == 0 {
+            let frame = room.publisher.frame(&mut room.world);
+            room.world.send(&room.publisher.peer, &frame);
+        }
+        room.world.advance_ms(FRAME_MS / 3);
+        viewed.take(&room.world.receive_rtp(&mut room.viewer), slot_ssrc(1));
+    }
+    assert_eq!(viewed.layers(), BTreeSet::from([3]));
+}
+
+#[test]
 fn each_limit_gets_the_best_that_fits_and_no_number_is_missing() {
     // kbit/s, the layer that fits, its highest temporal layer.
     let cases = [

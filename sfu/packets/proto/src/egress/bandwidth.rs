@@ -302,6 +302,7 @@ impl Egress {
     pub(super) fn tend(&mut self, now: Instant, index: usize) {
         let now_us = self.clock.us(now);
         let can_probe = self.padded_slot(index);
+        let awaits_picture = self.awaits_picture(index);
         let is_unnumbered = self.is_sent_unnumbered(index);
         let sender = &mut self.senders[index];
         let Some(known) = &mut sender.bandwidth else {
@@ -311,7 +312,7 @@ impl Egress {
         if !has_told || is_unnumbered {
             return sender.is_deaf();
         }
-        known.can_probe = can_probe.is_some();
+        known.can_probe = can_probe.is_some() || awaits_picture;
         known.estimator.set_wanted_bps(sender.wanted_bps);
         if known.is_heard {
             known.estimator.handle_timeout(now_us);
@@ -348,6 +349,12 @@ impl Egress {
             let segment = slot.rewrite.current().filter(|_| !slot.is_audio());
             segment.is_some_and(|segment| slot.resends_as_it_was(segment.codec))
         })
+    }
+
+    /// What is heard until then says nothing of what the picture may take.
+    fn awaits_picture(&self, sender: usize) -> bool {
+        let mut slots = self.slots_of(sender);
+        slots.any(|slot| !slot.is_audio() && slot.shown.is_some() && !slot.has_begun())
     }
 
     /// A slot whose receiver knows its RTX stream: one that shows video.
