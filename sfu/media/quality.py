@@ -68,7 +68,8 @@ class Quality:
         self._rate("up", stream, layer.bitrate_bps, layer.frames_per_second)
         self._stream("up", stream, transport, layer.jitter_s, since)
         if layer.capture_delay_s is not None:
-            self._observe("sfu_capture_delay_seconds", layer.capture_delay_s, stream.kind)
+            # An estimate may be off by more than it is; a histogram's sum must not fall.
+            self._observe("sfu_capture_delay_seconds", max(0.0, layer.capture_delay_s), stream.kind)
         if stream.kind != "audio" and layer.height:
             self._observe("sfu_frame_height_pixels", layer.height, "up", stream.kind)
 
@@ -117,7 +118,7 @@ class Quality:
 
     def _way(self, way: Direction, transport: int, delay_s: float | None, trip_s: float | None) -> None:
         if delay_s is not None:
-            self._observe("sfu_delay_seconds", delay_s, way)
+            self._observe("sfu_delay_seconds", max(0.0, delay_s), way)
         elif trip_s is not None:
             delay_s = trip_s / 2
         voices = self._look.voices[way].get(transport)
