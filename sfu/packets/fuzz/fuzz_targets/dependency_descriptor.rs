@@ -20,7 +20,10 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
                     let data = targets.rewrite(descriptor, mask).expect("its own");
                     assert!(data.len() <= descriptor.len() + 5);
                     let read = reader.read(&data).expect("as well-formed as before");
-                    assert_eq!((read.number, read.temporal_layer), (frame.number, frame.temporal_layer));
+                    assert_eq!(
+                        (read.number, read.temporal_layer),
+                        (frame.number, frame.temporal_layer)
+                    );
                     assert!(reader.take_targets().is_some());
                 }
                 assert!(frame.top < 8 && frame.spatial_layer <= frame.top);

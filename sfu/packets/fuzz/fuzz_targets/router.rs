@@ -225,11 +225,14 @@ fuzz_target!(|data: &[u8]| {
                 if let Some(mut data) = protect(&mut senders, peer & 1, packet) {
                     let path = path(peer & 1);
                     let data = &mut data;
-                    router.handle_datagrams(now, &mut [Datagram {
+                    router.handle_datagrams(
+                        now,
+                        &mut [Datagram {
                             path,
                             came_at: now,
                             data,
-                        }]);
+                        }],
+                    );
                 }
             }
         }
