@@ -122,6 +122,7 @@ lint: build .venv/.development ## Check form, types and import direction in all 
 .PHONY: bench
 bench: build .venv/.development ## Measure the cost of forwarding, stage by stage, beside the least that it can be
 	$(CARGO) bench --quiet --locked --workspace --benches --manifest-path $(MANIFEST)
+	$(CARGO) run --quiet --locked --release --package sfu-proto --example estimating --manifest-path $(MANIFEST)
 	$(BIN)/python -m pytest tests/bench --benchmark-only --benchmark-disable-gc
 	$(BIN)/python -m tests.bench.floor
 

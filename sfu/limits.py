@@ -311,6 +311,10 @@ class PacketLimits:
         0.25, "How long the picture on stage may wait to be forwarded.", beyond="stage_shed"
     )
     audio_late: float = bound(0.4, "How long audio may wait to be forwarded.", beyond="audio_shed")
+    paced_longest: float = bound(
+        1.0, "How long what a narrow way cannot carry at once may wait for its turn.", beyond="pacer_full"
+    )
+    paced_bytes: int = bound(2 * MIB, "And how much.", beyond="pacer_full")
     cache_age: float = bound(1.0, "How long a packet can be sent again.", beyond="nack_too_old")
     cache_packets: int = bound(512, "Packets of a layer that can be sent again.", beyond="nack_too_old")
     missing_packets: int = bound(

@@ -127,6 +127,11 @@ TESTED_BY = {
     "reply_bytes": (f"{PROTO}/tests/drops.rs", "each_reason_is_counted_when_it_happens"),
     "video_late": (f"{PROTO}/tests/overload.rs", "late_video_is_left_out_before_audio_and_begins_anew"),
     "audio_late": (f"{PROTO}/tests/overload.rs", "audio_goes_last"),
+    "paced_longest": (f"{PROTO}/tests/pacing.rs", "what_would_wait_too_long_is_left_out_by_whole_frames"),
+    "paced_bytes": (
+        f"{PROTO}/src/egress/pacer.rs",
+        "so_many_bytes_wait_on_any_way_and_twice_that_of_a_frame",
+    ),
     "pending_packets": (f"{PROTO}/tests/hostile.rs", "packets_that_wait_for_a_full_socket_are_bounded"),
     "feedback_packets": (f"{PROTO}/tests/hostile.rs", "feedback_that_claims_more_than_is_kept_is_dropped"),
     "nacked_per_packet": (f"{PROTO}/tests/hostile.rs", "a_nack_of_thousands_is_taken_in_part"),

@@ -83,6 +83,8 @@ reasons! {
     StageShed = "stage_shed",
     /// For one subscriber: the sender fell so far behind that audio came too late.
     AudioShed = "audio_shed",
+    /// For one subscriber whose way is narrow: a frame for which too much waited already.
+    PacerFull = "pacer_full",
     SendFailed = "send_failed",
     /// Datagram larger than the receive buffer.
     Truncated = "truncated",

@@ -45,6 +45,12 @@ pub(crate) const VIDEO_LATE: Duration = Duration::from_millis(150);
 pub(crate) const STAGE_LATE: Duration = Duration::from_millis(250);
 /// Audio is left out last: no jitter buffer waits longer.
 pub(crate) const AUDIO_LATE: Duration = Duration::from_millis(400);
+/// Where more waits for its turn on a narrow way, whole frames are left out. Half of libwebrtc's
+/// kMaxExpectedQueueLength, and what is a second old is sent again to nobody either; a keyframe
+/// of 60 kB takes half of it at 1 Mbit/s.
+pub(crate) const PACED_LONGEST: Duration = Duration::from_secs(1);
+/// And so many bytes: keyframes of 25 tiles. A frame that has begun may double it.
+pub(crate) const PACED_BYTES: usize = 2 << 20;
 /// RTCP datagrams and retransmissions that wait while the socket is full.
 pub(crate) const PENDING_CONTROL: usize = 16384;
 

@@ -6,7 +6,7 @@ mod world;
 
 use std::time::Duration;
 
-use sfu_proto::command::{Command, SrtpProfile};
+use sfu_proto::command::{Command, Extension, SrtpProfile};
 use sfu_proto::drop::DropReason;
 use sfu_proto::ids::{SlotId, SourceId};
 use sfu_proto::rtcp::write_nack;
@@ -272,6 +272,21 @@ fn provoke(stage: &mut Stage, reason: DropReason) -> bool {
             let arrivals = [Some(1_000_000)];
             sfu_proto::rtcp::write_transport_feedback(&mut feedback, (1, 2), 40_000, 0, &arrivals);
             stage.world.send_rtcp(&mut stage.viewer, &feedback);
+        }
+        // It fell silent, and is given less than such frames need.
+        DropReason::PacerFull => {
+            let got = stage.world.receive_rtp(&mut stage.viewer);
+            let number = got[0].extension(Extension::TransportSequenceNumber);
+            let number = u16::from_be_bytes(number.unwrap().try_into().unwrap());
+            let (mut feedback, arrivals) = (Vec::new(), [Some(1_000_000)]);
+            sfu_proto::rtcp::write_transport_feedback(&mut feedback, (1, 2), number, 0, &arrivals);
+            stage.world.send_rtcp(&mut stage.viewer, &feedback);
+            for _ in 0..20 {
+                stage.frame(false, &[60]);
+                stage.world.advance_ms(100);
+            }
+            stage.frame(false, &[1100; 100]);
+            stage.frame(false, &[60]);
         }
         DropReason::TooManyReports => {
             let mut reports = Vec::new();

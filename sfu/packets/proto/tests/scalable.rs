@@ -11,7 +11,7 @@ use sfu_proto::codecs::dependency::Dependencies;
 use sfu_proto::command::{
     Codec, CodecParameters, Command, Extension, MediaKind, SourceParameters, SrtpProfile,
 };
-use sfu_proto::ids::SourceId;
+use sfu_proto::ids::{SlotId, SourceId};
 use sfu_proto::rtcp::{Packet, packets};
 use world::*;
 
@@ -625,4 +625,25 @@ fn a_layer_that_its_sender_leaves_out_is_not_waited_for() {
             );
         }
     }
+}
+
+/// The keyframe with which the stream comes back begins all its layers.
+#[test]
+fn who_is_shown_more_of_a_stream_when_it_comes_back_takes_one_keyframe() {
+    let mut room = Room::new(Codec::Vp9, 3, Mode::Key);
+    room.world.show_layer(1, 1, 2);
+    room.run(2);
+    let (slot, source) = (SlotId(1), None);
+    room.world.command(Command::Show {
+        slot,
+        source,
+        layer: 0,
+    });
+    room.run(1);
+    let before = room.encoder.keyframes;
+    room.world.show_layer(1, 1, 0);
+    room.run(1);
+    let (shown, _) = room.run(2);
+    assert!(shown.iter().all(|&layer| layer == 2), "{shown:?}");
+    assert_eq!(room.encoder.keyframes, before + 1);
 }

@@ -38,7 +38,7 @@ const THROUGHPUT_LOSS_US: i64 = 160_000;
 const ROUND_TRIP_US: i64 = 100_000;
 /// Transport-wide reference times wrap at 24 bits of 64 ms.
 const REFERENCE_WRAP_US: i64 = 64_000 << 24;
-/// Wanted is what lets a frame leave in one piece (twice what is sent), unless more is asked for.
+/// Wanted is twice what is sent, unless more is asked for: what is shown next may take as much.
 const WANTED_TIMES: f64 = 2.2;
 /// A way counts as limited for so long after it last showed a limit.
 const LIMITED_US: i64 = 30_000_000;
@@ -352,7 +352,10 @@ impl Estimator {
         self.probes.confirm(now_us);
         let before = self.target();
         let shown = self.probes.result(now_us, self.wanted(now_us));
-        if let Some(bps) = shown.filter(|_| usage == Usage::Normal) {
+        let Some(bps) = shown else {
+            return;
+        };
+        if usage == Usage::Normal {
             self.rate.raise(bps);
             self.loss.raise(bps);
         }

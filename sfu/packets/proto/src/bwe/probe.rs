@@ -31,7 +31,8 @@ const KNOCK_BPS: f64 = 64_000.0;
 /// Clusters are this far apart at the least, whatever the feedback to them promises.
 const APART_US: i64 = 100_000;
 /// Where what a probe promised was not so (traffic beside, a shaper that lets bursts through),
-/// the same promise is not believed for a while, longer each time.
+/// the same promise is not believed for a while, longer each time. A lower one is another: a link
+/// that got narrow contradicts what was right, and would else be taken for what it is not.
 const DISBELIEF_US: (i64, i64) = (5_000_000, 40_000_000);
 const SAME: f64 = 1.25;
 /// And after a drop: the queue is empty by then, and may have been a passing one.
@@ -220,8 +221,9 @@ impl Probes {
     }
 
     fn is_disbelieved(&self, now_us: i64, bps: f64) -> bool {
+        let is_same = |known: f64| (known / SAME..known * SAME).contains(&bps);
         self.disbelieved
-            .is_some_and(|(known, until)| now_us < until && bps < known * SAME)
+            .is_some_and(|(known, until)| now_us < until && is_same(known))
     }
 
     /// The way is over-used: what was probed shortly before was wrong.

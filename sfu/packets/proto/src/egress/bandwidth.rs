@@ -1,8 +1,8 @@
 //! What is known of one subscriber's way, where it tells: its estimator, fed and asked.
 //!
 //! Packets with a transport-wide number are noted as they leave, feedback comes back. What
-//! follows from it: what the sender may be given in all, whether a frame may leave in one
-//! piece, and padding where more would be wanted than is known to go through.
+//! follows from it: what the sender may be given in all, how fast that may leave, and padding
+//! where more would be wanted than is known to go through.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +21,6 @@ use crate::ids::SlotId;
 const DEAF_US: i64 = 2_000_000;
 /// Whatever is overdue is looked at again this late: the worker has other subscribers.
 const SOONEST_US: i64 = 20_000;
-/// A frame leaves in one piece where the way carries twice what is sent (trials: the run is
-/// worth half the CPU time, and at twice the rate its last packet is half a frame late at
-/// most), and does so until it carries less than half as much again.
-const HEADROOM: (f64, f64) = (1.5, 2.0);
 /// Bitrates of video swing by a tenth around their mean.
 const OVER_TENTHS: u64 = 11;
 /// REMB comes without send times and follows every jitter; it counts only where a share of
@@ -151,11 +147,6 @@ impl Sender {
         }
     }
 
-    /// Its frames leave in one piece.
-    pub(crate) fn has_headroom(&self) -> bool {
-        self.may_have_headroom && self.has_room
-    }
-
     /// A limit of its way was seen lately.
     pub(super) fn is_limited(&self) -> bool {
         let known = self.bandwidth.as_ref();
@@ -182,9 +173,9 @@ impl Sender {
     /// Nothing more is known of its way, which is no limit.
     fn forget_way(&mut self) {
         self.bandwidth = None;
+        self.stop_pacing();
         self.remb_bps = None;
         self.reported_loss = 0.0;
-        self.has_room = true;
         self.heeds_estimate = false;
         self.resending.limit(None);
     }
@@ -208,19 +199,13 @@ impl Sender {
         }
     }
 
-    fn judge_headroom(&mut self, now_us: i64) {
-        let Some(known) = self.bandwidth.as_ref().filter(|known| known.is_limited) else {
-            self.has_room = true;
-            return;
-        };
-        let target = known.estimator.target_bps() as f64;
-        let sent = known.estimator.sent_bps(now_us) as f64;
-        let needed = if self.has_room {
-            HEADROOM.0
-        } else {
-            HEADROOM.1
-        };
-        self.has_room = target >= sent * needed;
+    /// A way that showed a limit lately, or does not carry all, is sent no more at once.
+    fn pace_or_not(&mut self, now_us: i64) {
+        let known = self.bandwidth.as_ref();
+        let is_short = self.heeds_estimate && self.was_limited;
+        let known = known.filter(|known| known.is_limited || is_short);
+        let available = known.map(|known| known.estimator.target_bps());
+        self.pace(now_us, available);
     }
 }
 
@@ -305,6 +290,7 @@ impl Egress {
         let awaits_picture = self.awaits_picture(index);
         let is_unnumbered = self.is_sent_unnumbered(index);
         let sender = &mut self.senders[index];
+        let may_probe = can_probe.is_some() && !sender.delays_probe(now_us);
         let Some(known) = &mut sender.bandwidth else {
             return;
         };
@@ -318,14 +304,16 @@ impl Egress {
             known.estimator.handle_timeout(now_us);
         }
         known.is_limited = known.estimator.why(now_us) != Why::Unlimited;
-        let cluster = can_probe.and_then(|_| known.estimator.next_probe(now_us));
+        let cluster = may_probe
+            .then(|| known.estimator.next_probe(now_us))
+            .flatten();
         let next_us = match known.is_heard {
             true => known.estimator.poll_timeout(can_probe.is_some()),
             false => Some(known.since_us + DEAF_US + 1),
         };
         let limit = known.is_limited.then(|| known.estimator.target_bps());
         sender.resending.limit(limit);
-        sender.judge_headroom(now_us);
+        sender.pace_or_not(now_us);
         if let Some((slot, cluster)) = can_probe.zip(cluster) {
             let id = self.slots[slot].id;
             let padding = Padding { slot, id, cluster };

@@ -54,6 +54,22 @@ impl Blocks {
         }
     }
 
+    /// What is built from here on may be given back by [`Self::release`].
+    pub(crate) fn mark(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(crate) fn release(&mut self, mark: usize) {
+        self.bytes.truncate(mark);
+    }
+
+    /// A block whose bytes were kept.
+    pub(crate) fn restore(&mut self, block: &BlockRef, bytes: &[u8]) -> BlockRef {
+        let start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(bytes);
+        BlockRef { start, ..*block }
+    }
+
     pub(crate) fn bytes(&self, block: &BlockRef) -> &[u8] {
         &self.bytes[block.start as usize..block.start as usize + usize::from(block.len)]
     }

@@ -223,7 +223,8 @@ impl Egress {
         }
         self.set_current(index, Some(packet.layer));
         self.set_stopgap(index, None);
-        self.refresh_layers(index);
+        // With the keyframe that is here they begin.
+        self.set_layers(index);
         self.tell_switched(index, Some(source));
         self.report_partner(sender, source);
         self.wake(sender, now + REPORT_AFTER_SWITCH);

@@ -6,20 +6,27 @@ use std::time::{Duration, Instant};
 use super::Egress;
 use super::slot::{Limit, Upto};
 use crate::command::MediaKind;
-use crate::handover::Up;
+use crate::handover::{LayerKey, Up};
 
 /// A keyframe that was asked for takes a round trip and an encoding.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 impl Egress {
-    /// The highest layers that the slot is sent of the stream that it shows now.
+    /// The highest layers that the slot is sent of the stream that it shows now; a keyframe is asked
+    /// for where they begin with none else.
     pub(super) fn refresh_layers(&mut self, index: usize) {
+        let awaited = self.set_layers(index);
+        self.up.extend(awaited.map(Up::KeyframeAwaited));
+    }
+
+    /// The layer of which a keyframe must come.
+    pub(super) fn set_layers(&mut self, index: usize) -> Option<LayerKey> {
         let slot = &self.slots[index];
         let current = slot.current.and_then(|key| self.feeds.get(&key));
         let current = current.filter(|feed| feed.description.kind == MediaKind::Video);
         let Some(feed) = current else {
             self.slots[index].layers.want(Upto::ALL, Upto::ALL.spatial);
-            return;
+            return None;
         };
         let (key, description) = (feed.description.layer, &feed.description);
         let (wanted, top) = match (description.is_scalable(), slot.shown) {
@@ -42,13 +49,12 @@ impl Egress {
                 (Upto { spatial, temporal }, description.spatial(0))
             }
             // Until another source is shown in its place it goes on as it is.
-            (true, _) => return,
+            (true, _) => return None,
         };
         let is_closed = feed.is_closed();
         let layers = &mut self.slots[index].layers;
-        if layers.want(wanted, top) && (is_closed || layers.is_to_rise()) {
-            self.up.push(Up::KeyframeAwaited(key));
-        }
+        let is_awaited = layers.want(wanted, top) && (is_closed || layers.is_to_rise());
+        is_awaited.then_some(key)
     }
 
     /// The keyframe with which a slot would go on to another spatial layer may have been lost.

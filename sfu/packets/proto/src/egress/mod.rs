@@ -5,7 +5,8 @@
 //! values and events. It knows no publisher's transport and no socket. Split by what
 //! happens: [`adapt`] what a subscriber's way carries of it, [`explain`] why it is not more, [`choose`] what a
 //! slot shows, [`layers`] which layers of that, [`walk`] the way of a burst, [`write`] one
-//! packet's bytes, [`redundancy`] sound sent along again, [`reports`] RTCP to and from subscribers.
+//! packet's bytes, [`pacing`] when it leaves where a way is narrow, [`redundancy`] sound sent along
+//! again, [`reports`] RTCP to and from subscribers.
 
 mod acknowledged;
 mod adapt;
@@ -22,6 +23,8 @@ mod holes;
 mod layers;
 mod losses;
 mod members;
+mod pacer;
+mod pacing;
 mod padding;
 mod redundancy;
 mod reports;
@@ -48,6 +51,7 @@ use self::adapt::Adapting;
 use self::feed::{Feed, ShownSource};
 use self::followers::Followers;
 use self::members::Members;
+use self::pacing::Pacing;
 use self::sender::Sender;
 use self::slot::Slot;
 use self::walk::{Control, Walk};
@@ -78,6 +82,7 @@ pub(crate) struct Egress {
     rooms: FxHashMap<RoomId, Followers>,
     adapting: Adapting,
     walk: Walk,
+    pacing: Pacing,
     /// Senders.
     timers: Timers<usize>,
     pub(crate) up: Vec<Up>,
@@ -103,6 +108,7 @@ impl Egress {
             rooms: FxHashMap::default(),
             adapting: Adapting::default(),
             walk: Walk::default(),
+            pacing: Pacing::default(),
             timers: Timers::default(),
             up: Vec::new(),
             events: EventQueue::default(),
@@ -215,6 +221,9 @@ impl Egress {
         let slot = &mut self.slots[index];
         if std::mem::replace(&mut slot.is_stage, is_stage) != is_stage {
             let sender = slot.sender;
+            if let Some(pacer) = &mut self.senders[sender].pacer {
+                pacer.forget_stage();
+            }
             self.forget_patience(sender);
             self.adapt_soon(sender);
         }
@@ -342,10 +351,12 @@ impl Egress {
     // -- time -------------------------------------------------------------------------------
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next()
+        let next = [self.timers.next(), self.pacing.timers.next()];
+        next.into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        self.pacers_due(now);
         while let Some((at, index)) = self.timers.pop_due(now) {
             let Some(sender) = self.senders.get_mut(index) else {
                 continue;

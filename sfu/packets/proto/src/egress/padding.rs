@@ -119,6 +119,7 @@ impl Egress {
         let len = out.arena.len() - start;
         sender.packets += count as u64;
         sender.bytes += len as u64;
+        sender.paced_past(now_us, len);
         out.transmits.push(Transmit {
             path,
             start: start as u32,

@@ -203,7 +203,7 @@ impl Egress {
         let slot = &mut self.slots[index];
         let sender = &mut self.senders[slot.sender];
         let round_trip = sender.response();
-        if sender.is_over(now_us) {
+        if sender.pacer.is_none() && sender.is_over(now_us) {
             return Err(DropReason::NackOverBudget);
         }
         if !slot.retransmissions.allow(sequence, now_ms, round_trip) {
@@ -240,23 +240,25 @@ impl Egress {
         let (segment, number) = self.slots[index].rewrite.trace(sequence)?;
         let (burst, packet) = self.feeds.get(&segment.layer)?.cache.get(number)?;
         // What stands there may be a filled hole, whose packet was left out.
-        let layers = &burst.packets[packet as usize].layers;
+        let held = &burst.packets[packet as usize];
+        let layers = &held.layers;
         let slot = &self.slots[index];
+        let then = slot.layers.at(held.timestamp);
         // Under its own number it must be what it was, or one nonce would protect two packets.
         let may_differ = segment.is_thinned() && layers.temporal > 0 || layers.spatial.are_several;
         // So must it be where nobody negotiated to ask for it: that goes out with numbers of its own.
         let may_differ = may_differ || !slot.resends_as_it_was(segment.codec);
         let has_rtx = slot.rtx(segment.codec).is_some();
-        if !slot.layers.has(layers) || !has_rtx && may_differ {
+        if !then.has(layers) || !has_rtx && may_differ {
             return None;
         }
-        let numbers = segment.apply(&burst.packets[packet as usize])?;
+        let numbers = segment.apply(held)?;
         Some(Retransmission {
             slot: index,
             id: self.slots[index].id,
             codec: segment.codec,
             numbers,
-            marker: slot.marks(&burst.packets[packet as usize], &numbers),
+            marker: slot.marks(&then, held, &numbers),
             burst: std::sync::Arc::clone(burst),
             packet,
         })

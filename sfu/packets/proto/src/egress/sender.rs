@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::acknowledged::Acknowledged;
 use super::bandwidth::Bandwidth;
 use super::losses::Losses;
+use super::pacer::Pacer;
 use super::retransmission::{Budget, round_trip_or_default};
 use crate::command::SrtpKeys;
 use crate::drop::DropReason;
@@ -42,13 +43,15 @@ pub(crate) struct Sender {
     /// It tells of packets by their own numbers: the count above is not on the wire.
     pub(super) acknowledged: Option<Box<Acknowledged>>,
     pub(super) bandwidth: Option<Box<Bandwidth>>,
+    /// Where its way is known to be narrow, and when that wants to be asked.
+    pub(super) pacer: Option<Box<Pacer>>,
+    pub(super) paced_at: Option<Instant>,
     /// What all that it is shown would take at its best; none: twice what it is sent.
     pub(super) wanted_bps: Option<u64>,
     /// It may be estimated: has the numbers, and was not found to tell nothing.
     pub(super) may_estimate: bool,
-    /// Its way carries a frame in one piece, as far as is known, and it may be sent so.
-    pub(super) has_room: bool,
-    pub(super) may_have_headroom: bool,
+    /// It is sent video frame by frame, not as packets arrive.
+    pub(super) has_headroom: bool,
     /// SSRC and index in the slab of slots.
     pub(crate) slots: Vec<(u32, usize)>,
     /// Of the burst being walked.
@@ -94,10 +97,11 @@ impl Sender {
             transport_sequence: 0,
             acknowledged: None,
             bandwidth: None,
+            pacer: None,
+            paced_at: None,
             wanted_bps: None,
             may_estimate: false,
-            has_room: true,
-            may_have_headroom: true,
+            has_headroom: true,
             slots: Vec::new(),
             work: Vec::new(),
             packets: 0,

@@ -52,6 +52,8 @@ pub(crate) struct SentLayers {
     wanted: Upto,
     /// Timestamp of the newest frame, while not all is sent.
     frame: Option<u32>,
+    /// What was sent before the last frame that changed it, and the timestamp of that.
+    before: Option<(u32, Upto)>,
 }
 
 impl SentLayers {
@@ -59,6 +61,7 @@ impl SentLayers {
         sent: Upto::ALL,
         wanted: Upto::ALL,
         frame: None,
+        before: None,
     };
 
     /// `top`: the highest spatial layer of the stream; who is sent that is sent all. True: a keyframe
@@ -83,7 +86,15 @@ impl SentLayers {
 
     /// Another stream is shown, whose time is another one.
     pub(crate) fn begin_anew(&mut self) {
-        self.frame = None;
+        (self.frame, self.before) = (None, None);
+    }
+
+    /// As they were when a frame of that timestamp was sent.
+    pub(crate) fn at(&self, timestamp: u32) -> Self {
+        match self.before {
+            Some((since, sent)) if is_later(since, timestamp) => Self { sent, ..*self },
+            _ => *self,
+        }
     }
 
     /// Whether the packet goes out. `begun`: a frame that was sent in part. Fewer layers from the
@@ -100,7 +111,11 @@ impl SentLayers {
         let is_new_frame = newest.is_none_or(|newest| is_later(packet.timestamp, newest));
         if is_new_frame {
             self.frame = Some(packet.timestamp);
+            let before = self.sent;
             self.begin_frame(&packet.layers);
+            if self.sent != before {
+                self.before = Some((packet.timestamp, before));
+            }
         }
         if self.sent == Upto::ALL && !packet.layers.spatial.are_several {
             self.frame = None;
@@ -311,8 +326,8 @@ impl Slot {
     /// Marks the end of a picture, and the begin of a talkspurt at a switch (RFC 3551 §4.1), so
     /// that the receiver's jitter buffer may adapt there.
     #[inline]
-    pub(crate) fn marks(&self, packet: &Packet, numbers: &Numbers) -> bool {
-        packet.marker || self.layers.ends_picture(packet) || numbers.is_first && self.is_audio()
+    pub(crate) fn marks(&self, layers: &SentLayers, packet: &Packet, numbers: &Numbers) -> bool {
+        packet.marker || layers.ends_picture(packet) || numbers.is_first && self.is_audio()
     }
 
     pub(crate) fn has_begun(&self) -> bool {
@@ -339,5 +354,52 @@ impl Slot {
     /// RFC 8837 §5, medium priority: EF for audio, AF42 for interactive video.
     pub(crate) fn dscp(&self) -> u8 {
         if self.is_audio() { 46 } else { 36 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is asked for again after a switch was sent before it.
+    #[test]
+    fn the_layers_of_a_moment_ago_are_known() {
+        let low = Upto {
+            spatial: 0,
+            temporal: u8::MAX,
+        };
+        let mut layers = SentLayers::ALL;
+        let spatial = SpatialLayers {
+            are_several: true,
+            serves: u8::MAX,
+            opens: u8::MAX,
+            ends: 0b01,
+        };
+        let mut packet = Packet {
+            layer: LayerKey(1),
+            sequence: 0,
+            timestamp: 3000,
+            marker: false,
+            keyframe: true,
+            picture_id: None,
+            tl0_picture_index: None,
+            frame_number: None,
+            targets: None,
+            came_us: 0,
+            layers: FrameLayers {
+                spatial,
+                ..FrameLayers::default()
+            },
+            extensions: 0..0,
+            payload: 0..0,
+        };
+        assert!(layers.lets_pass(&packet, None) && !layers.ends_picture(&packet));
+        layers.want(low, 1);
+        packet.timestamp = 6000;
+        assert!(layers.lets_pass(&packet, None) && layers.ends_picture(&packet));
+        assert!(layers.at(6000).ends_picture(&packet));
+        assert!(!layers.at(3000).ends_picture(&packet));
+        layers.begin_anew();
+        assert!(layers.at(3000).ends_picture(&packet));
     }
 }

@@ -66,6 +66,8 @@ impl Egress {
             return Ok(());
         };
         if self.senders[index].set_keys(keys)? {
+            // What waits has numbers of before.
+            self.senders[index].forget_paced();
             for (_, slot) in self.senders[index].slots.clone() {
                 self.restart_slot(slot);
             }
@@ -78,6 +80,7 @@ impl Egress {
         if let Some(index) = self.by_transport.get(&id).copied() {
             self.senders[index].path = path;
             if path.is_none() {
+                self.senders[index].forget_paced();
                 // What is missed meanwhile must not become a hole: begin anew at a keyframe.
                 for (_, slot) in self.senders[index].slots.clone() {
                     self.set_current(slot, None);
@@ -90,7 +93,7 @@ impl Egress {
     /// Its slots go over at their next frame.
     pub(super) fn set_headroom(&mut self, id: TransportId, has_headroom: bool) {
         if let Some(index) = self.by_transport.get(&id).copied() {
-            self.senders[index].may_have_headroom = has_headroom;
+            self.senders[index].has_headroom = has_headroom;
         }
     }
 

@@ -131,6 +131,9 @@ impl Egress {
                 return true;
             }
         }
+        if self.release_due(now, out) {
+            return true;
+        }
         while self.walk.burst.is_some() || self.plan_next(now) {
             if self.walk_on(now, out) {
                 return true;
@@ -162,7 +165,7 @@ impl Egress {
             for &index in feed.slots.as_slice() {
                 let slot = &mut self.slots[index];
                 let sender = &mut self.senders[slot.sender];
-                let has_headroom = sender.has_headroom();
+                let has_headroom = sender.has_headroom;
                 is_paced |= !has_headroom;
                 if !slot.takes(&burst, group, has_headroom) {
                     continue;
@@ -265,10 +268,14 @@ impl Egress {
         let mut work = std::mem::take(&mut held.work);
         let mut outgoing = std::mem::take(&mut self.walk.outgoing);
         if held.is_ready() {
-            for work in &work {
-                self.gather(now, sender, *work, burst, &mut outgoing);
+            if held.pacer.is_some() {
+                self.pace_burst(now, sender, &work, burst, &mut outgoing, out);
+            } else {
+                for work in &work {
+                    self.gather(now, sender, *work, burst, &mut outgoing);
+                }
+                self.send_runs(now, sender, |_| &**burst, &outgoing, out);
             }
-            self.send_runs(now, sender, burst, &outgoing, out);
             self.expect_reports(now, sender, !outgoing.is_empty());
         }
         work.clear();
@@ -279,7 +286,7 @@ impl Egress {
     }
 
     /// Numbers the packets of one group for one slot; switches where the slot waits for it.
-    fn gather(
+    pub(super) fn gather(
         &mut self,
         now: Instant,
         sender: usize,
@@ -391,7 +398,7 @@ impl Egress {
         slot.counters.packets += 1;
         slot.counters.octets += payload as u64;
         self.walk.sent[packet_index] += u32::from(is_sent);
-        let marker = is_sent && slot.marks(packet, &numbers);
+        let marker = is_sent && slot.marks(&slot.layers, packet, &numbers);
         slot.counters.frames += u64::from(marker);
         slot.counters.keyframes += u64::from(packet.keyframe);
         outgoing.push(Outgoing {
@@ -405,23 +412,25 @@ impl Egress {
             piece: Piece {
                 size: FIXED_HEADER + usize::from(block.len) + payload,
                 // A voice grows by a tenth: not where the way is narrow.
-                can_pad: !is_plain && (!slot.is_audio() || sender.has_headroom()),
+                can_pad: !is_plain
+                    && (!slot.is_audio() || sender.pacer.is_none() && sender.has_headroom),
                 class: slot.dscp(),
             },
             before,
         });
     }
 
-    fn send_runs(
+    /// How many bytes they are. `burst`: that each is of.
+    pub(super) fn send_runs<'b>(
         &mut self,
         now: Instant,
         sender: usize,
-        burst: &Burst,
+        burst: impl Fn(usize) -> &'b Burst,
         outgoing: &[Outgoing],
         out: &mut TransmitBatch,
-    ) {
+    ) -> usize {
         let Some(path) = self.senders[sender].path else {
-            return;
+            return 0;
         };
         let now_us = self.clock.us(now);
         let now_ms = now_us as u64 / 1000;
@@ -437,7 +446,7 @@ impl Egress {
             for index in run.pieces.clone() {
                 let packet_start = out.arena.len();
                 let padding = run.padding(index, outgoing[index].piece.size);
-                self.write_packet(sender, burst, &outgoing[index], padding, times, out);
+                self.write_packet(sender, burst(index), &outgoing[index], padding, times, out);
                 let size = out.arena.len() - packet_start;
                 segment_size = segment_size.max(size);
                 let slot = &mut self.slots[outgoing[index].slot];
@@ -461,13 +470,14 @@ impl Egress {
         let bytes = out.arena.len() - begin;
         self.senders[sender].note_all(now_us, numbered, bytes);
         stages::enter(Stage::Plan);
+        bytes
     }
 
     fn send_control(&mut self, now: Instant, control: Control, out: &mut TransmitBatch) {
         match control {
             Control::Rtcp { transport, rtcp } => self.send_rtcp(transport, &rtcp, out),
             Control::Retransmission(retransmission) => {
-                let sent = self.send_retransmission(now, *retransmission, out);
+                let sent = self.pace_again(now, *retransmission, out);
                 if let Err(reason) = sent {
                     self.drops.count(reason);
                 }

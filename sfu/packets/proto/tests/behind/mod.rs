@@ -53,7 +53,8 @@ pub struct Behind {
     pub came: Vec<Came>,
     /// Datagrams that the queue had no room for.
     pub dropped: u64,
-    pub entered: u64,
+    /// What entered, and when.
+    pub sent: Vec<(Duration, usize)>,
     arrivals: BTreeMap<u64, i64>,
     /// Of each SSRC what came since the last report, and the highest that was told of.
     acknowledged: BTreeMap<u32, (BTreeMap<u64, i64>, Option<u64>)>,
@@ -76,7 +77,7 @@ impl Behind {
             tells,
             came: Vec::new(),
             dropped: 0,
-            entered: 0,
+            sent: Vec::new(),
             arrivals: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
             told_up_to: None,
@@ -97,10 +98,15 @@ impl Behind {
     /// One millisecond.
     pub fn step(&mut self, world: &mut World) {
         world.advance_ms(1);
+        self.look(world);
+    }
+
+    /// What was sent to it meanwhile.
+    pub fn look(&mut self, world: &mut World) {
         let now = world.now - world.start;
         let out = world.mail.remove(&self.viewer.path.remote);
         for datagram in out.unwrap_or_default() {
-            self.entered += 1;
+            self.sent.push((now, datagram.len()));
             self.link.send(now, datagram.len() + HEADERS, datagram);
         }
         while let Some(passed) = self.link.poll(now) {

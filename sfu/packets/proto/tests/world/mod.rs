@@ -48,6 +48,8 @@ pub struct World {
     pub lag: Duration,
     /// Packets sent on, and how long after they came to the kernel.
     pub forwarded: Vec<Forwarded>,
+    /// Within the router, for examples that measure.
+    pub spent: Duration,
     peers: u64,
 }
 
@@ -98,6 +100,7 @@ impl World {
             lag: Duration::ZERO,
             forwarded: Vec::new(),
             peers: 0,
+            spent: Duration::ZERO,
         }
     }
 
@@ -166,14 +169,18 @@ impl World {
                 data,
             })
             .collect();
+        let began = Instant::now();
         self.router.handle_datagrams(self.now, &mut batch);
+        self.spent += began.elapsed();
         self.collect();
     }
 
     pub fn collect(&mut self) {
         let mut batch = TransmitBatch::default();
         loop {
+            let began = Instant::now();
             let has_more = self.router.poll_transmits(self.now, &mut batch);
+            self.spent += began.elapsed();
             for transmit in &batch.transmits {
                 let data = batch.contents(transmit);
                 let pieces = data.chunks(usize::from(transmit.segment_size));
@@ -196,7 +203,9 @@ impl World {
         let end = self.now + duration;
         while let Some(at) = self.router.poll_timeout().filter(|&at| at <= end) {
             self.now = self.now.max(at);
+            let began = Instant::now();
             self.router.handle_timeout(self.now);
+            self.spent += began.elapsed();
             self.collect();
         }
         self.now = end;
