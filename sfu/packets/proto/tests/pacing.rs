@@ -218,17 +218,33 @@ fn another_stage_keeps_each_picture_in_order() {
     call.is_in_order(2);
 }
 
-/// Whole frames go, the picture comes back by itself, and no number is missing.
+/// A keyframe that takes the way longer than anything else may wait goes out, those that lean on it
+/// after it, and nobody asks for another.
+#[test]
+fn a_slide_of_seconds_goes_out_once() {
+    let mut call = Call::narrow(1, 1);
+    call.keyframes(180_000);
+    let asked = call.world.layer(1, 0).plis_sent;
+    call.run(6_000);
+    assert_eq!(call.world.drops(DropReason::PacerFull), 0);
+    assert_eq!(call.behind.dropped, 0);
+    call.is_in_order(1);
+    let newest = call.of(1).last().unwrap().at;
+    let now = call.world.now - call.world.start;
+    assert!(now - newest < Duration::from_millis(500));
+    assert!(call.world.layer(1, 0).plis_sent <= asked + 1);
+}
+
+/// What would take the way many seconds goes, and the picture comes back by itself.
 #[test]
 fn what_would_wait_too_long_is_left_out_by_whole_frames() {
     let mut call = Call::narrow(1, 1);
-    call.keyframes(180_000);
+    call.keyframes(700_000);
     call.run(1_000);
     assert!(call.world.drops(DropReason::PacerFull) > 0);
     call.publishers[0].keyframe_bytes = None;
     call.run(4_000);
     assert_eq!(call.behind.dropped, 0);
-    call.is_in_order(1);
     let newest = call.of(1).last().unwrap().at;
     let now = call.world.now - call.world.start;
     assert!(now - newest < Duration::from_millis(500));

@@ -19,9 +19,11 @@ use crate::rtp::FIXED_HEADER;
 /// waits for its own length at most.
 const QUANTUM_S: f64 = 0.02;
 const LONGEST_S: f64 = PACED_LONGEST.as_millis() as f64 / 1e3;
-/// Nobody waits so long: for a slide of a screen of 200 kB at 160 kbit/s, but not for what found
+/// Nobody waits so long: for a slide of a screen of 200 kB at 320 kbit/s, but not for what found
 /// room and then the way became so narrow.
-const TOO_LONG_S: f64 = 10.0 * LONGEST_S;
+const TOO_LONG_S: f64 = 5.0 * LONGEST_S;
+/// What waits when a way is no longer known to be narrow leaves so many times faster.
+const ENDING_TIMES: f64 = 10.0;
 /// So long a probe waits: a tenth of the time between two.
 const PROBE_WAITS_US: i64 = 250_000;
 
@@ -33,13 +35,39 @@ pub(super) struct Numbered {
     /// Whose place in the slab that was.
     pub(super) id: SlotId,
     pub(super) burst: Arc<Burst>,
+    /// Part of a keyframe.
+    pub(super) is_key: bool,
+}
+
+/// Bytes that wait, by what has to wait for them.
+#[derive(Clone, Copy, Default)]
+struct Waiting {
+    again: usize,
+    stage: usize,
+    others: usize,
+    /// Of keyframes, wherever they are.
+    keys: usize,
+}
+
+impl Waiting {
+    fn of(&mut self, is_key: bool, is_stage: bool) -> &mut usize {
+        match (is_key, is_stage) {
+            (true, _) => &mut self.keys,
+            (false, true) => &mut self.stage,
+            (false, false) => &mut self.others,
+        }
+    }
+
+    fn all(&self) -> usize {
+        self.again + self.stage + self.others + self.keys
+    }
 }
 
 pub(super) struct Pacer {
     again: VecDeque<(i64, Retransmission)>,
     stage: VecDeque<Numbered>,
     others: VecDeque<Numbered>,
-    waiting_bytes: usize,
+    waiting: Waiting,
     bps: f64,
     /// What has left, less what the way has carried of it since.
     left_bytes: f64,
@@ -55,6 +83,8 @@ pub(super) struct Pacer {
 pub(super) struct Released {
     pub(super) again: Vec<Retransmission>,
     pub(super) pictures: Vec<Numbered>,
+    /// Of those to send again, what waited until nobody had a use for it.
+    pub(super) too_old: u64,
 }
 
 impl Pacer {
@@ -63,7 +93,7 @@ impl Pacer {
             again: VecDeque::new(),
             stage: VecDeque::new(),
             others: VecDeque::new(),
-            waiting_bytes: 0,
+            waiting: Waiting::default(),
             bps: available_bps.max(1) as f64,
             left_bytes: 0.0,
             left_us: now_us,
@@ -75,11 +105,15 @@ impl Pacer {
     pub(super) fn set_available(&mut self, now_us: i64, available_bps: u64) {
         self.carry(now_us);
         self.bps = available_bps.max(1) as f64;
+        self.left_bytes = self.left_bytes.min(self.bps / 8.0 * LONGEST_S);
         self.is_ending = false;
     }
 
+    /// The way is no longer known to be narrow.
     pub(super) fn end(&mut self) {
-        self.is_ending = true;
+        if !std::mem::replace(&mut self.is_ending, true) {
+            self.bps *= ENDING_TIMES;
+        }
     }
 
     fn carry(&mut self, now_us: i64) {
@@ -98,68 +132,83 @@ impl Pacer {
         self.again.is_empty() && self.stage.is_empty() && self.others.is_empty()
     }
 
-    /// Another frame may begin.
-    pub(super) fn has_room(&self) -> bool {
-        self.waits_s() < LONGEST_S && self.waiting_bytes < PACED_BYTES
+    /// Another frame may begin. A keyframe is as long as it is, and those that lean on it come soon
+    /// after: only what is no keyframe says that more comes than the way carries. The stage goes
+    /// before the others and does not wait for them.
+    pub(super) fn has_room(&self, is_stage: bool) -> bool {
+        let before = match is_stage {
+            true => self.waiting.again + self.waiting.stage,
+            false => self.waiting.all() - self.waiting.keys,
+        };
+        let all = self.waiting.all();
+        self.seconds(before) < LONGEST_S && self.seconds(all) < TOO_LONG_S && all < PACED_BYTES
     }
 
     /// One that has begun may go on: beyond this it is no frame.
     pub(super) fn has_room_for_the_rest(&self) -> bool {
-        self.waiting_bytes < 2 * PACED_BYTES
+        self.waiting.all() < 2 * PACED_BYTES
     }
 
-    /// How long it takes, once its turn has come, until all that waits has left.
-    fn waits_s(&self) -> f64 {
-        self.waiting_bytes as f64 * 8.0 / self.bps
+    /// Somebody shall get one that has not left.
+    pub(super) fn holds_keyframe(&self) -> bool {
+        self.waiting.keys > 0
+    }
+
+    /// How long so many bytes take.
+    fn seconds(&self, bytes: usize) -> f64 {
+        bytes as f64 * 8.0 / self.bps
     }
 
     /// Behind all of its slot.
     pub(super) fn push(&mut self, numbered: Numbered, is_stage: bool) {
-        self.waiting_bytes += numbered.outgoing.piece.size;
+        *self.waiting.of(numbered.is_key, is_stage) += numbered.outgoing.piece.size;
         match is_stage {
             true => self.stage.push_back(numbered),
             false => self.others.push_back(numbered),
         }
     }
 
-    /// False: there is no room.
-    pub(super) fn push_again(&mut self, now_us: i64, again: Retransmission) -> bool {
-        let has_room = self.has_room();
-        if has_room {
-            self.waiting_bytes += again.size();
-            self.again.push_back((now_us, again));
-        }
-        has_room
+    /// Whether there is room. It goes before all pictures.
+    pub(super) fn has_room_again(&self) -> bool {
+        self.seconds(self.waiting.again) < LONGEST_S
+    }
+
+    pub(super) fn push_again(&mut self, now_us: i64, again: Retransmission) {
+        self.waiting.again += again.size();
+        self.again.push_back((now_us, again));
     }
 
     /// Another picture is on stage. What waits keeps its order, or the packets of a slot might
     /// overtake each other.
     pub(super) fn forget_stage(&mut self) {
         self.stage.append(&mut self.others);
+        self.waiting.stage += std::mem::take(&mut self.waiting.others);
     }
 
     pub(super) fn clear(&mut self) {
         self.again.clear();
         self.stage.clear();
         self.others.clear();
-        self.waiting_bytes = 0;
+        self.waiting = Waiting::default();
     }
 
     /// Where what waits would come too late for anybody: of its pictures the numbers alone remain,
     /// which leave as empty packets, or they would be asked for. Of which slots they were.
     pub(super) fn give_up(&mut self) -> Vec<(usize, SlotId, LayerKey)> {
-        if self.waits_s() < TOO_LONG_S {
+        if self.seconds(self.waiting.all()) < TOO_LONG_S {
             return Vec::new();
         }
-        let pictures = self.stage.iter_mut().chain(&mut self.others);
+        let stage = self.stage.iter_mut().map(|held| (true, held));
+        let others = self.others.iter_mut().map(|held| (false, held));
+        let pictures = stage.chain(others);
         // Not what must be the same to the bit if it goes out again (it cannot be padded either).
         let can_be_empty = |held: &Outgoing| !held.is_empty && held.piece.can_pad;
-        let pictures = pictures.filter(|held| can_be_empty(&held.outgoing));
-        let given_up = pictures.map(|held| {
+        let pictures = pictures.filter(|(_, held)| can_be_empty(&held.outgoing));
+        let given_up = pictures.map(|(is_stage, held)| {
             let outgoing = &mut held.outgoing;
             let payload = outgoing.piece.size - FIXED_HEADER - usize::from(outgoing.block.len);
             outgoing.piece.size -= payload;
-            self.waiting_bytes -= payload;
+            *self.waiting.of(held.is_key, is_stage) -= payload;
             (outgoing.is_empty, outgoing.marker) = (true, false);
             let layer = held.burst.packets[outgoing.packet].layer;
             (outgoing.slot, held.id, layer)
@@ -173,23 +222,29 @@ impl Pacer {
         let most = self.bps / 8.0 * QUANTUM_S;
         let mut left = self.left_bytes;
         while left < most {
-            let Some(size) = self.release_next(released) else {
+            let Some(size) = self.release_next(now_us, released) else {
                 break;
             };
-            self.waiting_bytes -= size;
             left += size as f64;
         }
     }
 
     /// How many bytes it has.
-    fn release_next(&mut self, released: &mut Released) -> Option<usize> {
-        if let Some((_, again)) = self.again.pop_front() {
+    fn release_next(&mut self, now_us: i64, released: &mut Released) -> Option<usize> {
+        while let Some((since_us, again)) = self.again.pop_front() {
             let size = again.size();
-            released.again.push(again);
-            return Some(size);
+            self.waiting.again -= size;
+            if now_us - since_us < PACED_LONGEST.as_micros() as i64 {
+                released.again.push(again);
+                return Some(size);
+            }
+            released.too_old += 1;
         }
-        let next = self.stage.pop_front().or_else(|| self.others.pop_front())?;
+        let stage = self.stage.pop_front().map(|next| (true, next));
+        let others = || self.others.pop_front().map(|next| (false, next));
+        let (is_stage, next) = stage.or_else(others)?;
         let size = next.outgoing.piece.size;
+        *self.waiting.of(next.is_key, is_stage) -= size;
         released.pictures.push(next);
         Some(size)
     }
@@ -284,6 +339,7 @@ mod tests {
                 packets,
                 ..Burst::default()
             }),
+            is_key: false,
         }
     }
 
@@ -317,7 +373,7 @@ mod tests {
     fn so_many_bytes_wait_on_any_way_and_twice_that_of_a_frame() {
         let mut pacer = Pacer::new(0, 1_000_000_000);
         let pushed = (0..).take_while(|&sequence| {
-            let has_room = pacer.has_room();
+            let has_room = pacer.has_room(true);
             pacer.push(picture(sequence), true);
             has_room
         });
@@ -328,6 +384,40 @@ mod tests {
             pacer.has_room_for_the_rest()
         });
         assert!(rest.count() <= PACED_BYTES / BYTES);
+    }
+
+    #[test]
+    fn the_stage_waits_for_no_tile_and_nobody_for_a_keyframe_to_be_short() {
+        let mut pacer = Pacer::new(0, 800_000);
+        let key = |sequence| Numbered {
+            is_key: true,
+            ..picture(sequence)
+        };
+        // A slide of two seconds.
+        (0..200).for_each(|sequence| pacer.push(key(sequence), true));
+        assert!(pacer.holds_keyframe() && pacer.has_room(true) && pacer.has_room(false));
+        (200..300).for_each(|sequence| pacer.push(picture(sequence), false));
+        assert!(pacer.has_room(true) && !pacer.has_room(false));
+        (300..400).for_each(|sequence| pacer.push(picture(sequence), true));
+        assert!(!pacer.has_room(true) && pacer.has_room_again());
+        pacer.forget_stage();
+        let left: usize = (0..400)
+            .map(|turn| release(&mut pacer, turn * 10_000).len())
+            .sum();
+        assert_eq!((left, pacer.waiting.all()), (400, 0));
+        assert!(!pacer.holds_keyframe());
+    }
+
+    #[test]
+    fn what_waits_leaves_faster_where_the_way_is_narrow_no_more() {
+        let mut pacer = Pacer::new(0, 80_000);
+        (0..10).for_each(|sequence| pacer.push(picture(sequence), true));
+        (0..3).for_each(|_| pacer.end());
+        let left: usize = (0..5)
+            .map(|turn| release(&mut pacer, turn * 20_000).len())
+            .sum();
+        assert_eq!(left, 10);
+        assert!(pacer.is_over());
     }
 
     /// What left while the way was narrow is soon carried once it is wide.
@@ -347,15 +437,15 @@ mod tests {
         (0..40).for_each(|sequence| pacer.push(picture(sequence), sequence % 2 == 0));
         assert!(pacer.give_up().is_empty());
         pacer.set_available(0, 30_000);
-        assert!(!pacer.has_room());
+        assert!(!pacer.has_room(false));
         assert_eq!(pacer.give_up().len(), 40);
-        assert!(pacer.has_room() && pacer.give_up().is_empty());
+        assert!(pacer.has_room(false) && pacer.give_up().is_empty());
         let mut left = Vec::new();
         for turn in 0..40 {
             left.append(&mut release(&mut pacer, turn * 100_000));
         }
         left.sort_unstable();
         assert_eq!(left, (0..40).collect::<Vec<_>>());
-        assert_eq!(pacer.waiting_bytes, 0);
+        assert_eq!(pacer.waiting.all(), 0);
     }
 }

@@ -48,6 +48,12 @@ impl Sender {
         }
     }
 
+    /// Of any of its slots, and it has not left yet.
+    pub(super) fn holds_keyframe(&self) -> bool {
+        let pacer = self.pacer.as_ref();
+        pacer.is_some_and(|pacer| pacer.holds_keyframe())
+    }
+
     pub(super) fn forget_paced(&mut self) {
         if let Some(pacer) = &mut self.pacer {
             pacer.clear();
@@ -74,7 +80,6 @@ impl Egress {
         out: &mut TransmitBatch,
     ) {
         let now_us = self.clock.us(now);
-        self.give_up(sender);
         for work in work {
             if self.has_room_for(sender, *work, burst) {
                 self.gather(now, sender, *work, burst, outgoing);
@@ -87,12 +92,17 @@ impl Egress {
         let bytes = self.send_runs(now, sender, |_| &**burst, &outgoing[..voices], out);
         self.senders[sender].paced_past(now_us, bytes);
         for &picture in &outgoing[voices..] {
-            let slot = &self.slots[picture.slot];
+            let slot = &mut self.slots[picture.slot];
+            let packet = &burst.packets[picture.packet];
+            if packet.keyframe {
+                slot.paced_keyframe = Some(packet.timestamp);
+            }
             let numbered = Numbered {
                 outgoing: picture,
                 block: self.walk.blocks.bytes(&picture.block).into(),
                 id: slot.id,
                 burst: Arc::clone(burst),
+                is_key: slot.paced_keyframe == Some(packet.timestamp),
             };
             if let Some(pacer) = &mut self.senders[sender].pacer {
                 pacer.push(numbered, slot.is_stage);
@@ -110,7 +120,9 @@ impl Egress {
         };
         let group = &burst.groups[work.group];
         let has_begun = slot.end_of_begun(burst, group) > group.packets.start;
-        slot.is_audio() || pacer.has_room() || has_begun && pacer.has_room_for_the_rest()
+        slot.is_audio()
+            || pacer.has_room(slot.is_stage)
+            || has_begun && pacer.has_room_for_the_rest()
     }
 
     fn give_up(&mut self, sender: usize) {
@@ -146,9 +158,7 @@ impl Egress {
         let Some(pacer) = &mut self.senders[sender].pacer else {
             return self.send_retransmission(now, again, out);
         };
-        if !pacer.push_again(now_us, again) {
-            return Err(DropReason::NackOverBudget);
-        }
+        pacer.push_again(now_us, again);
         self.release(now, sender, out);
         Ok(())
     }
@@ -169,6 +179,7 @@ impl Egress {
     /// What may leave now does, in runs.
     fn release(&mut self, now: Instant, sender: usize, out: &mut TransmitBatch) {
         let now_us = self.clock.us(now);
+        self.give_up(sender);
         let Some(pacer) = &mut self.senders[sender].pacer else {
             return;
         };
@@ -180,6 +191,8 @@ impl Egress {
                 self.drops.count(reason);
             }
         }
+        let too_old = std::mem::take(&mut released.too_old);
+        self.drops.add(DropReason::NackTooOld, too_old);
         // A slot may have gone meanwhile.
         let is_there = |picture: &Numbered| {
             let slot = self.slots.get(picture.outgoing.slot);

@@ -133,7 +133,9 @@ impl Egress {
                 if let Some(slot) = self.senders[sender].slot_of_ssrc(ssrc) {
                     let slot = &mut self.slots[slot];
                     slot.counters.keyframe_requests_received += 1;
-                    let layer = slot.current.or(slot.wanted);
+                    // Another would only wait behind the one that does.
+                    let is_coming = self.senders[sender].holds_keyframe();
+                    let layer = slot.current.or(slot.wanted).filter(|_| !is_coming);
                     if let Some(layer) = layer.filter(|_| !slot.is_audio()) {
                         self.up.push(Up::KeyframeAsked(layer));
                     }
@@ -203,7 +205,11 @@ impl Egress {
         let slot = &mut self.slots[index];
         let sender = &mut self.senders[slot.sender];
         let round_trip = sender.response();
-        if sender.pacer.is_none() && sender.is_over(now_us) {
+        let has_room = match &sender.pacer {
+            Some(pacer) => pacer.has_room_again(),
+            None => !sender.is_over(now_us),
+        };
+        if !has_room {
             return Err(DropReason::NackOverBudget);
         }
         if !slot.retransmissions.allow(sequence, now_ms, round_trip) {
@@ -232,7 +238,10 @@ impl Egress {
         if sequence < current.number_of(i64::MIN) {
             return self.senders[slot.sender].is_limited();
         }
-        keyframe.is_some_and(|keyframe| sequence < keyframe && keyframe <= slot.rewrite.highest())
+        let has_left = !self.senders[slot.sender].holds_keyframe();
+        keyframe.is_some_and(|keyframe| {
+            has_left && sequence < keyframe && keyframe <= slot.rewrite.highest()
+        })
     }
 
     /// The stored packet that went out under a number.

@@ -206,6 +206,8 @@ pub(crate) struct Slot {
     pub(crate) shed_at: Option<Instant>,
     /// Shows what the subscriber looks at.
     pub(crate) is_stage: bool,
+    /// The publisher's timestamp of the last keyframe that was paced.
+    pub(crate) paced_keyframe: Option<u32>,
     /// The publisher's timestamp of a frame that has been sent in part.
     pub(crate) begun: Option<u32>,
     /// Is sent packets as they arrive, not frame by frame.
@@ -264,6 +266,7 @@ impl Slot {
             was_shed: false,
             shed_at: None,
             is_stage: false,
+            paced_keyframe: None,
             begun: None,
             takes_arrivals: false,
             rewrite: Rewrite::new(random),
