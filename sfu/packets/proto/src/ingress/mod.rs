@@ -161,6 +161,7 @@ impl Ingress {
             self.end_layer(layer);
             self.layers[layer].forget_numbers();
         }
+        self.receivers[receiver].acknowledgements = Default::default();
     }
 
     /// Whether the transport's peer is on our host.

@@ -28,6 +28,8 @@ pub(crate) struct Source {
 /// page's three layers of 720p take 2.4. What is not in layers may be a program's one picture of
 /// any size, or a screen.
 const CAMERA_SHARE: u64 = 4;
+/// And all of a ceiling up to this: where the whole is that little, a part of it is too little.
+const LEAST_SHARE_BPS: u64 = 5_000_000;
 
 /// What a payload type means on a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,9 @@ impl Source {
             layers: Vec::new(),
             told_layers: Vec::new(),
             fir_number: 0,
-            share: has_share.then(|| Ceiling::new(ceiling_bps / CAMERA_SHARE)),
+            share: has_share.then(|| {
+                Ceiling::new((ceiling_bps / CAMERA_SHARE).max(ceiling_bps.min(LEAST_SHARE_BPS)))
+            }),
         }
     }
 
