@@ -63,7 +63,7 @@ PER_PACKET = f"{rate('sfu_worker_cpu_seconds_total')} / clamp_min({rate('sfu_pac
 
 MEDIA_OK = Panel(
     "Media flows", "A round trip of ICE, DTLS and RTP through the media port, every 5 s.", "bool_yes_no",
-    {"": "min(sfu_media_probe_ok)"}, "stat", (0, 1), is_worse_below=True,
+    {"": "min(sfu_media_probe_ok)"}, "stat", (1, 1), is_worse_below=True,
 )  # fmt: skip
 STRESS = Panel(
     "Stress", "How near the busiest worker is to its limit. Beyond 0.8 take no more.", "percentunit",
@@ -140,7 +140,7 @@ DASHBOARDS: dict[str, tuple[str, list[Panel]]] = {
             ),
             Panel("Media connections", "One for each person.", "short", {"open": "sum(sfu_transports)"}),
             Panel(
-                "Handshakes", "Finished a second, by result. All but `connected` are joins that failed.", "ops",
+                "Handshakes", "Finished a second, by result. All but `connected` failed; the probe has one each 5 s.", "ops",
                 {"{{result}}": rate("sfu_dtls_handshakes_total", "result")},
             ),
             Panel(

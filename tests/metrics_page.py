@@ -26,7 +26,7 @@ What `/metrics` tells, made from the server itself by `python -m tests.metrics_p
   is that way alone: what was lost on the way up is never counted as lost on the way down.
 - **Kinds** are `audio` (voices, and a screen's sound), `camera` and `screen`. No label comes from a user, so there are as
   many series, some 800, in an empty server as in a full one; `/api/v1/rooms/{room}` tells of each room and person.
-- **Histograms** of streams (jitter, loss, rate, height, voice) get one observation of each stream every 5 s, those of
+- **Histograms** of streams (jitter, loss, rate, height) get one observation of each stream every 5 s, those of
   peers (round trip, delay, voice) one of each peer. So `histogram_quantile(0.95, sum by (le) (rate(…_bucket[5m])))` is
   what the worst twentieth of streams had in these 5 minutes, whoever has left since.
 - **Totals** of streams go on growing when streams end. Of the last seconds before its end, up to 5, a stream's counts

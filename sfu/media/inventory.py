@@ -69,6 +69,7 @@ class Inventory:
         self.slots: dict[int, SlotEntry] = {}
         self.rooms: dict[int, RoomMediaListener | None] = {}
         self._ssrcs: set[int] = set()
+        self._probes = 0
 
     def new_slot(self, spec: SlotSpec) -> Slot:
         """Numbers for a slot that is not held yet."""
@@ -134,7 +135,14 @@ class Inventory:
 
     def peers(self) -> int:
         """How many transports people have."""
-        return sum(not transport.is_probe for transport in self.transports.values())
+        return len(self.transports) - self._probes
+
+    def hold_transport(self, entry: TransportEntry) -> None:
+        self.transports[entry.id] = entry
+        self._probes += entry.is_probe
+
+    def remove_transport(self, transport: int) -> None:
+        self._probes -= self.transports.pop(transport).is_probe
 
     def sources_of(self, transport: TransportEntry) -> Iterable[SourceEntry]:
         return (self.sources[source] for source in sorted(transport.sources))

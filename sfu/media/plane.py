@@ -114,7 +114,7 @@ class MediaPlane:
     def open_transport(
         self, remote: RemoteTransport, *, extensions: Extensions, listener: TransportListener
     ) -> Transport:
-        if len(self._inventory.transports) >= self._limits.transports:
+        if self._inventory.peers() >= self._limits.transports:
             raise ServerFull("this server has no room for another connection")
         return self._transports.open(remote, extensions=extensions, listener=listener)
 

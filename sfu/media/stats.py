@@ -68,7 +68,7 @@ class SnapshotCache:
         self._look = look
         self._latest: Indexed | None = None
         self._taken_at = 0.0
-        self._lock = asyncio.Lock()
+        self._reading: asyncio.Task[Indexed] | None = None
         self.took_s = 0.0
         """CPU time of Python for the last, with the look at it."""
 
@@ -82,27 +82,40 @@ class SnapshotCache:
         return self._clock.monotonic() - self._taken_at
 
     async def get(self) -> Indexed:
-        async with self._lock:
-            keep_s = min(max(KEEP_S, _KEEP_TIMES * self.took_s), _KEEP_LONGEST_S)
-            if self._latest is None or self.age_s >= keep_s:
-                self._latest = await asyncio.to_thread(self._taken)
-                self._taken_at = self._clock.monotonic()
-            return self._latest
+        return await self._younger_than(min(max(KEEP_S, _KEEP_TIMES * self.took_s), _KEEP_LONGEST_S))
 
     async def answers(self) -> bool:
-        """Whether all workers do; one that has much to do gets a second chance."""
+        """Whether all workers do, now: one that has much to do gets some chances."""
         for _ in range(_CHANCES):
             try:
-                await self.get()
+                await self._younger_than(KEEP_S)
             except (TimeoutError, RuntimeError):
                 continue
             return True
         return False
 
+    async def _younger_than(self, age_s: float) -> Indexed:
+        if self._latest is not None and self.age_s < age_s:
+            return self._latest
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read(), name="media: snapshot")
+            self._reading.add_done_callback(lambda reading: reading.cancelled() or reading.exception())
+        # Whoever stops waiting leaves it running: a thread cannot be stopped, and two must not look at once.
+        return await asyncio.shield(self._reading)
+
+    async def _read(self) -> Indexed:
+        self._latest = await asyncio.to_thread(self._taken)
+        self._taken_at = self._clock.monotonic()
+        return self._latest
+
     def _taken(self) -> Indexed:
         began = time.thread_time()
         indexed = Indexed.of(self._take())
-        self._look(indexed)
+        try:
+            self._look(indexed)
+        except Exception:
+            # What is wrong with figures is no reason to take the packet path for dead.
+            log.exception("streams could not be looked at")
         self.took_s = time.thread_time() - began
         return indexed
 
@@ -112,10 +125,8 @@ class SnapshotCache:
             await asyncio.sleep(FRESH_S)
             try:
                 await self.get()
-            except TimeoutError:
+            except (TimeoutError, RuntimeError):
                 log.warning("the packet path does not answer")
-            except Exception:
-                log.exception("streams could not be looked at")
 
 
 @dataclass(frozen=True, slots=True)

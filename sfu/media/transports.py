@@ -77,7 +77,7 @@ class Transports:
             is_probe=is_probe,
         )
         self._packets.add_transport(entry.id, **_credentials(local, remote), extensions=extensions)
-        self._inventory.transports[entry.id] = entry
+        self._inventory.hold_transport(entry)
         if self._max_video_bps is not None:
             self._packets.set_cap(entry.id, self._max_video_bps)
         return Transport(TransportId(entry.id), local)
@@ -127,7 +127,7 @@ class Transports:
             self._inventory.remove_slot(slot)
             self._showing.remove_slot(slot)
         self._inventory.release_reserved(entry)
-        del self._inventory.transports[transport]
+        self._inventory.remove_transport(transport)
         self._packets.remove_transport(transport)
 
 

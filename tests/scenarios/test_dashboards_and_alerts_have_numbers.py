@@ -57,7 +57,8 @@ async def prometheus(server: RunningServer, directory: Path) -> AsyncIterator[Pr
                     await asyncio.sleep(0.1)
             yield told
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 

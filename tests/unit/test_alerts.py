@@ -59,6 +59,7 @@ WELL: dict[str, str] = {
     "sfu_media_events_dropped_total": stays(0),
     'sfu_dtls_handshakes_total{result="connected"}': grows(100),
     'sfu_dtls_handshakes_total{result="dtls_timeout"}': grows(1),
+    'sfu_media_probes_total{result="ok"}': grows(3),
     'sfu_slots_limited{kind="camera",reason="your_downlink"}': stays(2),
     'sfu_slots{kind="camera"}': stays(10),
     'sfu_keyframe_requests_total{direction="up",kind="camera"}': grows(1),
@@ -137,6 +138,14 @@ def test_none_rings_while_all_is_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", RINGS)
 def test_it_rings_for_what_it_is_for_and_no_other_does(name: str, tmp_path: Path) -> None:
     ringing(WELL | RINGS[name], [name], tmp_path)
+
+
+def test_joins_that_fail_ring_on_a_small_server_too(tmp_path: Path) -> None:
+    few = {
+        'sfu_dtls_handshakes_total{result="connected"}': grows(3),  # the probe's own
+        'sfu_dtls_handshakes_total{result="dtls_timeout"}': grows(0.5),
+    }
+    ringing(WELL | few, ["SfuJoinsFail"], tmp_path)
 
 
 def test_every_alert_is_tried() -> None:

@@ -170,6 +170,7 @@ export class Capture {
 
   close(): void {
     this.#closed = true;
+    this.#sharing?.abort();
     this.#devices?.removeEventListener("devicechange", this.#devicesChanged);
     const { microphone, camera, screen, screenAudio } = this.state.get();
     for (const track of [microphone.track, camera.track, screen.track, screenAudio]) track?.stop();
