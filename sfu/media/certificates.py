@@ -4,6 +4,7 @@ A transport keeps the certificate that it began with; new transports take the cu
 the fingerprint in the SDP alone (RFC 8827 §6.5), so nothing is signed by anyone else. Knows no transport.
 """
 
+import codecs
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL, crypto
 
 from sfu.clock import Clock
+
+# pyOpenSSL encodes names of digests so. Python opens a codec's file at its first use, which must not be the
+# first handshake of a server that has no descriptor left.
+codecs.lookup("charmap")
 
 Fingerprint = tuple[str, str]
 """Hash function and value as in `a=fingerprint` (RFC 8122 §5)."""
